@@ -1,0 +1,287 @@
+//! Taking the members of an object one by one, each fault noted with its pointer, reading on after each.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::tree::{Json, Member};
+use super::{FAULT_LIMIT, FieldFault, Problem};
+
+/// An object of the message, at its place.
+///
+/// Every reading method returns `None` both for an absent optional member and after a fault was noted: gather all members
+/// first, then build the value with `?`, and nothing that is wrong stays unsaid.
+///
+/// **Interpretation:** `null` is the absent member, and so is an optional text that is empty or blank: senders built on
+/// XML tooling write absent elements this way, and no field of the contract means anything by being empty.
+pub struct Object<'t, 'p> {
+    members: &'t [Member<'t>],
+    place: Place<'p>,
+    faults: &'p Faults,
+}
+
+/// The way from the root to a value; only printed when something is wrong there.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    Root,
+    Member(&'p Place<'p>, &'static str),
+    Item(&'p Place<'p>, usize),
+}
+
+impl Place<'_> {
+    fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        self.print(&mut pointer);
+        pointer
+    }
+
+    fn print(&self, out: &mut String) {
+        match self {
+            Place::Root => {}
+            // The names are the contract's own: none has a `/` or `~` to escape.
+            Place::Member(parent, name) => {
+                parent.print(out);
+                out.push('/');
+                out.push_str(name);
+            }
+            Place::Item(parent, index) => {
+                parent.print(out);
+                out.push('/');
+                out.push_str(&index.to_string());
+            }
+        }
+    }
+}
+
+/// What was found wrong so far.
+#[derive(Default)]
+struct Faults {
+    found: RefCell<(usize, Vec<FieldFault>)>,
+}
+
+impl Faults {
+    fn add(&self, place: &Place<'_>, reason: impl Into<Cow<'static, str>>) {
+        let (total, listed) = &mut *self.found.borrow_mut();
+        *total += 1;
+        if listed.len() < FAULT_LIMIT {
+            listed.push(FieldFault {
+                pointer: place.pointer(),
+                reason: reason.into(),
+            });
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Need {
+    Required,
+    Optional,
+}
+
+pub(super) fn read_root<T>(
+    root: &Json<'_>,
+    read: impl FnOnce(&Object<'_, '_>) -> Option<T>,
+) -> Result<T, Problem> {
+    let faults = Faults::default();
+    let value = as_object(root, Place::Root, &faults).and_then(|object| read(&object));
+    let (total, listed) = faults.found.into_inner();
+    match value {
+        Some(value) if total == 0 => Ok(value),
+        _ if total == 0 => Err(Problem::unreadable("is incomplete")),
+        _ => Err(Problem::with_total(total, listed)),
+    }
+}
+
+fn as_object<'t, 'p>(
+    value: &'t Json<'_>,
+    place: Place<'p>,
+    faults: &'p Faults,
+) -> Option<Object<'t, 'p>> {
+    match value {
+        Json::Object(members) => Some(Object {
+            members,
+            place,
+            faults,
+        }),
+        other => {
+            faults.add(&place, wrong_type(other, "an object"));
+            None
+        }
+    }
+}
+
+fn wrong_type(found: &Json<'_>, expected: &str) -> String {
+    let found = match found {
+        Json::Null => "null",
+        Json::Bool(_) => "a truth value",
+        Json::Number(_) => "a number",
+        Json::Text(_) => "text",
+        Json::List(_) => "a list",
+        Json::Object(_) => "an object",
+    };
+    format!("is {found} where {expected} is expected")
+}
+
+impl<'t> Object<'t, '_> {
+    /// Notes a fault of member `name`, for rules across members.
+    pub fn fault(&self, name: &'static str, reason: impl Into<Cow<'static, str>>) {
+        self.faults.add(&Place::Member(&self.place, name), reason);
+    }
+
+    /// A text of 1 to `max` characters that must be there.
+    #[must_use]
+    pub fn required_text(&self, name: &'static str, max: usize) -> Option<&'t str> {
+        self.bounded(name, Need::Required, max)
+    }
+
+    /// A text of 1 to `max` characters that may be absent.
+    #[must_use]
+    pub fn text(&self, name: &'static str, max: usize) -> Option<&'t str> {
+        self.bounded(name, Need::Optional, max)
+    }
+
+    /// A text with a grammar of its own (an id, a code, an instant) that must be there. Its error is the reason, so it must
+    /// not repeat the text.
+    #[must_use]
+    pub fn required<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<T> {
+        self.parsed(name, Need::Required)
+    }
+
+    /// The same, when it may be absent.
+    #[must_use]
+    pub fn optional<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<T> {
+        self.parsed(name, Need::Optional)
+    }
+
+    /// A whole number that may be absent.
+    #[must_use]
+    pub fn integer(&self, name: &'static str) -> Option<i64> {
+        match self.value(name, Need::Optional)? {
+            Json::Number(number) if number.is_i64() => number.as_i64(),
+            Json::Number(_) => {
+                self.fault(name, "is not a whole number of at most 64 bits");
+                None
+            }
+            other => {
+                self.fault(name, wrong_type(other, "a number"));
+                None
+            }
+        }
+    }
+
+    /// An object that must be there, read with `read`.
+    pub fn required_object<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&Object<'t, '_>) -> Option<T>,
+    ) -> Option<T> {
+        self.nested(name, Need::Required, read)
+    }
+
+    /// The same, when it may be absent.
+    pub fn object<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&Object<'t, '_>) -> Option<T>,
+    ) -> Option<T> {
+        self.nested(name, Need::Optional, read)
+    }
+
+    /// A list of objects, each read with `read`; absent is empty. Items with faults are left out of the result.
+    pub fn objects<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&Object<'t, '_>) -> Option<T>,
+    ) -> Vec<T> {
+        let place = Place::Member(&self.place, name);
+        match self.value(name, Need::Optional) {
+            None => Vec::new(),
+            Some(Json::List(items)) => items
+                .iter()
+                .enumerate()
+                .filter_map(|(i, item)| {
+                    read(&as_object(item, Place::Item(&place, i), self.faults)?)
+                })
+                .collect(),
+            Some(other) => {
+                self.fault(name, wrong_type(other, "a list"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn nested<T>(
+        &self,
+        name: &'static str,
+        need: Need,
+        read: impl FnOnce(&Object<'t, '_>) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.value(name, need)?;
+        read(&as_object(
+            value,
+            Place::Member(&self.place, name),
+            self.faults,
+        )?)
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&self, name: &'static str, need: Need) -> Option<T> {
+        match self.nonblank(name, need)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn bounded(&self, name: &'static str, need: Need, max: usize) -> Option<&'t str> {
+        let text = self.nonblank(name, need)?;
+        // Bytes first: a text short in bytes is short in characters, and most are.
+        if text.len() > max && text.chars().count() > max {
+            self.fault(name, format!("is longer than {max} characters"));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn nonblank(&self, name: &'static str, need: Need) -> Option<&'t str> {
+        match self.value(name, need)? {
+            Json::Text(text) if text.trim_ascii().is_empty() => {
+                if need == Need::Required {
+                    self.fault(name, "is empty");
+                }
+                None
+            }
+            Json::Text(text) => Some(text),
+            other => {
+                self.fault(name, wrong_type(other, "text"));
+                None
+            }
+        }
+    }
+
+    fn value(&self, name: &'static str, need: Need) -> Option<&'t Json<'t>> {
+        let first = self
+            .members
+            .partition_point(|(member, _)| member.as_ref() < name);
+        let mut found = self
+            .members
+            .iter()
+            .skip(first)
+            .take_while(|(member, _)| member == name);
+        match (found.next(), found.next()) {
+            (Some(_), Some(_)) => {
+                self.fault(name, "occurs more than once");
+                None
+            }
+            (Some((_, value)), None) if !matches!(value, Json::Null) => Some(value),
+            _ => {
+                if need == Need::Required {
+                    self.fault(name, "is required");
+                }
+                None
+            }
+        }
+    }
+}
