@@ -1,0 +1,83 @@
+//! What starts a flow, as plain data: the pipelines take these, the `aws` crate reads them out of Lambda's events.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::ports::Receipt;
+
+/// One delivery of one message of the flow's own queue. For a file flow `body` is an S3 notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The text.
+    pub body: String,
+    /// The handle of this delivery; `None` when the event did not come through a queue (`cargo lambda invoke` with a bare
+    /// S3 event), so that there is nothing to hand back.
+    pub receipt: Option<Receipt>,
+    /// How often it was delivered, this time included; it also counts deliveries that no code saw.
+    pub receive_count: u32,
+    /// The FIFO group; `None` from a standard queue.
+    pub group: Option<String>,
+    /// The FIFO sequence number: 20 digits, growing within a group; `None` from a standard queue.
+    pub sequence: Option<String>,
+    /// The queue's id of the message, the same in every delivery.
+    pub message_id: String,
+    /// When the queue took it.
+    pub sent: Timestamp,
+}
+
+/// A request at the flow's door, already let in by the authorizer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The body, base64 undone.
+    pub body: Bytes,
+    /// Its media type as sent.
+    pub content_type: Option<String>,
+    /// The gateway's id of the request.
+    pub request_id: String,
+    /// The sender's `X-Correlation-Id`, else the request id.
+    pub correlation: String,
+    /// The path, without stage and query.
+    pub path: String,
+    /// The query, decoded; of a repeated name the gateway gives one value, joined by commas.
+    pub query: BTreeMap<String, String>,
+    /// The claims of the token, as the gateway checked them; empty when the route has no JWT authorizer.
+    pub claims: BTreeMap<String, String>,
+}
+
+/// What the door answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type of `body`, such as `application/problem+json`.
+    pub content_type: &'static str,
+    /// The body, text; may be empty.
+    pub body: String,
+    /// Further headers, lower-case names.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl HttpReply {
+    /// An answer of `status` with a body and no further headers.
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            content_type,
+            body: body.into(),
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// One start of the function: until when it may run, and who it is in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// When Lambda ends it, whatever it is doing.
+    pub deadline: Timestamp,
+    /// The owner that its claims carry: the request id, new with every invocation (also with a retry of the same event).
+    pub owner: String,
+    /// What joins its log lines and calls: the sender's correlation id, or the request id.
+    pub correlation: String,
+}
