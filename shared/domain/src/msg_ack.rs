@@ -156,9 +156,7 @@ impl MsgAck {
 fn read_ack(ack: &Object<'_, '_>) -> Option<MsgAck> {
     let ack_type = ack.required("ackType");
     let when = ack.optional("whenISO");
-    let responses = ack.object("responses", |list| {
-        Some(list.objects("response", read_response))
-    });
+    let responses = ack.object("responses", |list| list.objects("response", read_response));
     Some(MsgAck {
         ack_type: ack_type?,
         when,

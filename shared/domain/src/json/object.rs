@@ -129,6 +129,19 @@ impl<'t> Object<'t, '_> {
         self.faults.add(&Place::Member(&self.place, name), reason);
     }
 
+    /// Whether the member is there with a value, right or wrong.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match self.members.get(self.first(name)) {
+            Some((member, value)) if member == name => match value {
+                Json::Null => false,
+                Json::Text(text) => !text.trim_ascii().is_empty(),
+                _ => true,
+            },
+            _ => false,
+        }
+    }
+
     /// A text of 1 to `max` characters that must be there.
     #[must_use]
     pub fn required_text(&self, name: &'static str, max: usize) -> Option<&'t str> {
@@ -188,27 +201,42 @@ impl<'t> Object<'t, '_> {
         self.nested(name, Need::Optional, read)
     }
 
-    /// A list of objects, each read with `read`; absent is empty. Items with faults are left out of the result.
+    /// A list of objects, each read with `read`; absent is empty. `None` when one of them has a fault, after all were read.
     pub fn objects<T>(
         &self,
         name: &'static str,
         read: impl Fn(&Object<'t, '_>) -> Option<T>,
-    ) -> Vec<T> {
+    ) -> Option<Vec<T>> {
         let place = Place::Member(&self.place, name);
-        match self.value(name, Need::Optional) {
-            None => Vec::new(),
-            Some(Json::List(items)) => items
-                .iter()
-                .enumerate()
-                .filter_map(|(i, item)| {
-                    read(&as_object(item, Place::Item(&place, i), self.faults)?)
-                })
-                .collect(),
-            Some(other) => {
+        let items = match self.found(name) {
+            Found::Value(Json::List(items)) => items,
+            Found::Value(other) => {
                 self.fault(name, wrong_type(other, "a list"));
-                Vec::new()
+                return None;
             }
+            Found::Absent => return Some(Vec::new()),
+            Found::Twice => return None,
+        };
+        let mut values = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            values.extend(
+                as_object(item, Place::Item(&place, i), self.faults).and_then(|item| read(&item)),
+            );
         }
+        (values.len() == items.len()).then_some(values)
+    }
+
+    /// Notes a fault of member `name` of item `index` of the list `list`, for rules across items.
+    pub fn fault_in(
+        &self,
+        list: &'static str,
+        index: usize,
+        name: &'static str,
+        reason: impl Into<Cow<'static, str>>,
+    ) {
+        let list = Place::Member(&self.place, list);
+        self.faults
+            .add(&Place::Member(&Place::Item(&list, index), name), reason);
     }
 
     fn nested<T>(
@@ -261,27 +289,44 @@ impl<'t> Object<'t, '_> {
         }
     }
 
+    /// The member's value; that it is missing though needed, or there twice, is noted.
     fn value(&self, name: &'static str, need: Need) -> Option<&'t Json<'t>> {
-        let first = self
-            .members
-            .partition_point(|(member, _)| member.as_ref() < name);
+        match self.found(name) {
+            Found::Value(value) => Some(value),
+            Found::Absent if need == Need::Required => {
+                self.fault(name, "is required");
+                None
+            }
+            Found::Absent | Found::Twice => None,
+        }
+    }
+
+    /// Where members of this name stand, or would stand: they are sorted.
+    fn first(&self, name: &str) -> usize {
+        self.members
+            .partition_point(|(member, _)| member.as_ref() < name)
+    }
+
+    fn found(&self, name: &'static str) -> Found<'t> {
         let mut found = self
             .members
             .iter()
-            .skip(first)
+            .skip(self.first(name))
             .take_while(|(member, _)| member == name);
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => {
                 self.fault(name, "occurs more than once");
-                None
+                Found::Twice
             }
-            (Some((_, value)), None) if !matches!(value, Json::Null) => Some(value),
-            _ => {
-                if need == Need::Required {
-                    self.fault(name, "is required");
-                }
-                None
-            }
+            (Some((_, value)), None) if !matches!(value, Json::Null) => Found::Value(value),
+            _ => Found::Absent,
         }
     }
+}
+
+enum Found<'t> {
+    Value(&'t Json<'t>),
+    /// Not there, or `null`.
+    Absent,
+    Twice,
 }

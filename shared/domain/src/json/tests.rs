@@ -11,7 +11,7 @@ fn read(body: &str) -> Result<(String, Vec<DeviceId>), Problem> {
         let _when = message.optional::<Instant>("when");
         let _place = message.object("place", |place| place.required_text("street", 9));
         let devices = message.objects("devices", |device| device.required::<DeviceId>("deviceId"));
-        Some((name?.to_owned(), devices))
+        Some((name?.to_owned(), devices?))
     })
 }
 

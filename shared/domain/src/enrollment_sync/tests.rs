@@ -1,0 +1,255 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn device(id: &str, status: &str) -> Value {
+    json!({
+        "deviceId": id, "deviceType": "THERMOSTAT", "specification": "ECO-T100", "headEndSystem": "HES-NORTH",
+        "nicId": format!("nic-{id}"), "serialNumber": "SN-1", "status": status,
+        "startDateTime": "2026-06-01T00:00:00-05:00",
+    })
+}
+
+/// A message with these devices and this status, nothing else but what is required.
+fn message(status: &str, devices: &[Value]) -> Value {
+    json!({"sendDetails": {
+        "syncRequestId": "10000000000001",
+        "subscriptionInfo": {
+            "subscriptionId": "S-7001", "status": status, "programCode": "SUMMER-T",
+            "startDateTime": "2026-06-01T00:00:00-05:00",
+        },
+        "locationInfo": {"servicePointId": "SP-2001", "controllableDevices": devices},
+    }})
+}
+
+fn parse(message: &Value) -> Result<EnrollmentSync, Problem> {
+    EnrollmentSync::parse(message.to_string().as_bytes())
+}
+
+fn replacing(id: &str, old: &str) -> Value {
+    let mut device = device(id, "ACTIVE");
+    device["replacesDeviceId"] = old.into();
+    device
+}
+
+#[test]
+fn without_an_action_the_status_and_the_devices_say_what_is_done() {
+    let action = |status, devices: &[Value]| parse(&message(status, devices)).unwrap().action;
+    assert_eq!(action("ACTIVE", &[device("D1", "ACTIVE")]), Action::Enroll);
+    assert_eq!(
+        action("INACTIVE", &[device("D1", "REMOVED")]),
+        Action::Unenroll
+    );
+    let replacement = [device("D1", "REMOVED"), replacing("D2", "D1")];
+    assert_eq!(action("ACTIVE", &replacement), Action::Replace);
+    assert_eq!(action("INACTIVE", &replacement), Action::Unenroll);
+}
+
+#[test]
+fn an_action_given_is_kept() {
+    let mut enrollment = message("ACTIVE", &[replacing("D2", "D1")]);
+    enrollment["sendDetails"]["action"] = "ENROLL".into();
+    assert_eq!(parse(&enrollment).unwrap().action, Action::Enroll);
+}
+
+#[test]
+fn the_sync_request_identifies_a_message_and_the_subscription_orders_it() {
+    let sync = parse(&message("ACTIVE", &[])).unwrap();
+    assert_eq!(sync.message_key().as_str(), "10000000000001");
+    assert_eq!(sync.ordering_key().as_str(), "S-7001");
+}
+
+#[test]
+fn a_replacement_reaches_the_derms_with_the_old_device_and_the_new() {
+    let mut inbound = message("ACTIVE", &[device("D1", "REMOVED"), replacing("D2", "D1")]);
+    let details = &mut inbound["sendDetails"];
+    details["contactInfo"] = json!({"contactId": "C-1", "cisPersonId": "P-1"});
+    details["subscriptionInfo"]["cisAccountId"] = "A-1".into();
+    details["subscriptionInfo"]["subscriptionType"] = "DEVICE_CONTROL".into();
+    details["subscriptionInfo"]["programId"] = "90000001".into();
+    details["subscriptionInfo"]["programExternalIdentifier"] = "PRG-1".into();
+    details["subscriptionInfo"]["endDateTime"] = "2026-10-01T00:00:00.5-05:00".into();
+    details["locationInfo"]["division"] = "NORTH".into();
+    details["locationInfo"]["cisPremiseId"] = "PR-1".into();
+    details["locationInfo"]["cisServicePointId"] = "CSP-1".into();
+    details["locationInfo"]["deviceLocationId"] = "DL-1".into();
+    details["locationInfo"]["controllableDevices"][1]["deviceGroups"] =
+        json!([{"category": "FEEDER", "name": "FDR-12", "startDateTime": "2026-06-01T00:00:00Z"}]);
+    details["locationInfo"]["controllableDevices"][0]["endDateTime"] =
+        "2026-07-15T10:00:00-05:00".into();
+
+    let sync = parse(&inbound).unwrap();
+    let expected = json!({
+        "dacsMessageId": "10000000000001",
+        "action": "REPLACE",
+        "contactInfo": {"contactId": "C-1", "cisPersonId": "P-1"},
+        "subscriptionInfo": {
+            "subscriptionId": "S-7001", "cisAccountId": "A-1", "subscriptionType": "DEVICE_CONTROL", "status": "ACTIVE",
+            "programId": "90000001", "programCode": "SUMMER-T", "programExternalIdentifier": "PRG-1",
+            "startDateTimeISO": "2026-06-01T05:00:00.000Z", "endDateTimeISO": "2026-10-01T05:00:00.500Z",
+        },
+        "locationInfo": {
+            "division": "NORTH", "servicePointId": "SP-2001", "cisPremiseId": "PR-1", "cisServicePointId": "CSP-1",
+            "deviceLocationId": "DL-1",
+            "controllableDevices": [
+                {
+                    "deviceId": "D1", "deviceType": "THERMOSTAT", "specification": "ECO-T100",
+                    "headEndSystem": "HES-NORTH", "nicId": "nic-D1", "serialNumber": "SN-1", "status": "REMOVED",
+                    "startDateTimeISO": "2026-06-01T05:00:00.000Z", "endDateTimeISO": "2026-07-15T15:00:00.000Z",
+                    "deviceGroups": [],
+                },
+                {
+                    "deviceId": "D2", "deviceType": "THERMOSTAT", "specification": "ECO-T100",
+                    "headEndSystem": "HES-NORTH", "nicId": "nic-D2", "serialNumber": "SN-1", "status": "ACTIVE",
+                    "startDateTimeISO": "2026-06-01T05:00:00.000Z", "replacesDeviceId": "D1",
+                    "deviceGroups": [
+                        {"category": "FEEDER", "name": "FDR-12", "startDateTimeISO": "2026-06-01T00:00:00.000Z"},
+                    ],
+                },
+            ],
+        },
+    });
+    assert_eq!(
+        serde_json::to_value(sync.enroll_request()).unwrap(),
+        expected
+    );
+}
+
+#[test]
+fn no_location_reaches_the_derms_as_an_empty_list_of_devices() {
+    let mut inbound = message("INACTIVE", &[]);
+    inbound["sendDetails"]
+        .as_object_mut()
+        .unwrap()
+        .remove("locationInfo");
+    let body = serde_json::to_value(parse(&inbound).unwrap().enroll_request()).unwrap();
+    assert_eq!(body["action"], "UNENROLL");
+    assert_eq!(body["locationInfo"], json!({"controllableDevices": []}));
+    assert_eq!(body["contactInfo"], json!({}));
+}
+
+/// The message as the program system writes it.
+fn print(sync: &EnrollmentSync) -> Value {
+    let with_period = |mut object: Value, period: Period| {
+        object["startDateTime"] = period.start.to_string().into();
+        object["endDateTime"] = period.end.map(|end| end.to_string()).into();
+        object
+    };
+    let devices: Vec<Value> = sync
+        .location
+        .devices
+        .iter()
+        .map(|it| {
+            let groups: Vec<Value> = it
+                .groups
+                .iter()
+                .map(|group| with_period(json!({"category": group.category, "name": group.name}), group.period))
+                .collect();
+            let device = json!({
+                "deviceId": it.device_id, "deviceType": it.device_type, "specification": it.specification,
+                "headEndSystem": it.head_end_system, "nicId": it.nic_id, "serialNumber": it.serial_number,
+                "status": it.status, "replacesDeviceId": it.replaces, "deviceGroups": groups,
+            });
+            with_period(device, it.period)
+        })
+        .collect();
+    let subscription = json!({
+        "subscriptionId": sync.subscription.subscription_id, "cisAccountId": sync.subscription.cis_account_id,
+        "subscriptionType": sync.subscription.subscription_type, "status": sync.subscription.status,
+        "programId": sync.subscription.program.id, "programCode": sync.subscription.program.code,
+        "programExternalIdentifier": sync.subscription.program.external_id,
+    });
+    json!({"sendDetails": {
+        "syncRequestId": sync.sync_request_id, "action": sync.action,
+        "contactInfo": {"contactId": sync.contact.contact_id, "cisPersonId": sync.contact.cis_person_id},
+        "subscriptionInfo": with_period(subscription, sync.subscription.period),
+        "locationInfo": {
+            "division": sync.location.division, "servicePointId": sync.location.service_point_id,
+            "cisPremiseId": sync.location.cis_premise_id, "cisServicePointId": sync.location.cis_service_point_id,
+            "deviceLocationId": sync.location.device_location_id, "controllableDevices": devices,
+        },
+    }})
+}
+
+/// A text: printable, not blank, of at most `max` characters.
+fn text(max: usize) -> impl Strategy<Value = String> {
+    proptest::string::string_regex(&format!("[!-~é☀]{{1,{max}}}")).unwrap()
+}
+
+prop_compose! {
+    fn any_period()(start in -1_000_000_000_i64..4_000_000_000_000, length in prop::option::of(0_i64..1_000_000_000)) -> Period {
+        let at = |millis| Instant::from_unix_millis(millis).unwrap();
+        Period { start: at(start), end: length.map(|length| at(start + length)) }
+    }
+}
+
+prop_compose! {
+    fn any_device()(
+        (device_type, specification, serial_number) in (text(254), text(20), text(20)),
+        (head_end, nic) in (text(50), text(100)),
+        removed in any::<bool>(),
+        period in any_period(),
+        groups in prop::collection::vec((text(9), text(9), any_period()), 0..3),
+    ) -> Device {
+        let group = |(category, name, period)| DeviceGroup { category, name, period };
+        Device {
+            device_id: "D".parse().unwrap(), device_type, specification, serial_number, period, replaces: None,
+            head_end_system: head_end.parse().unwrap(), nic_id: nic.parse().unwrap(),
+            status: if removed { DeviceStatus::Removed } else { DeviceStatus::Active },
+            groups: groups.into_iter().map(group).collect(),
+        }
+    }
+}
+
+prop_compose! {
+    fn any_message()(
+        key in text(14),
+        action in prop::sample::select(vec![Action::Enroll, Action::Unenroll]),
+        (contact_id, cis_person_id) in (prop::option::of(text(120)), prop::option::of(text(30))),
+        (subscription, account, kind) in (text(120), prop::option::of(text(30)), prop::option::of(text(254))),
+        inactive in any::<bool>(),
+        (program, code, external) in (text(20), prop::option::of(text(20)), prop::option::of(text(20))),
+        period in any_period(),
+        (division, premise, place) in (prop::option::of(text(20)), prop::option::of(text(20)), prop::option::of(text(20))),
+        mut devices in prop::collection::vec(any_device(), 0..4),
+    ) -> EnrollmentSync {
+        for (i, device) in devices.iter_mut().enumerate() {
+            device.device_id = format!("D{i}").parse().unwrap();
+        }
+        EnrollmentSync {
+            sync_request_id: key.parse().unwrap(),
+            action,
+            contact: Contact {
+                contact_id: contact_id.map(|id| id.parse().unwrap()),
+                cis_person_id: cis_person_id.map(|id| id.parse().unwrap()),
+            },
+            subscription: Subscription {
+                subscription_id: subscription.parse().unwrap(),
+                cis_account_id: account.map(|id| id.parse().unwrap()),
+                subscription_type: kind,
+                status: if inactive { SubscriptionStatus::Inactive } else { SubscriptionStatus::Active },
+                program: ProgramIds {
+                    id: Some(program.parse().unwrap()),
+                    code: code.map(|id| id.parse().unwrap()),
+                    external_id: external.map(|id| id.parse().unwrap()),
+                },
+                period,
+            },
+            location: Location {
+                division: division.map(|id| id.parse().unwrap()),
+                service_point_id: Some("SP-1".parse().unwrap()),
+                cis_premise_id: premise.map(|id| id.parse().unwrap()),
+                cis_service_point_id: None,
+                device_location_id: place.map(|id| id.parse().unwrap()),
+                devices,
+            },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_message_reads_back_as_it_was_printed(sync in any_message()) {
+        prop_assert_eq!(parse(&print(&sync)), Ok(sync));
+    }
+}

@@ -1,0 +1,66 @@
+//! The examples of `events/<flow>/examples` are what they are named for: each valid one is taken, each invalid one refused
+//! at exactly the places, and for exactly the reasons, that `expected.csv` lists.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use domain::enrollment_sync::EnrollmentSync;
+use domain::json::Problem;
+
+/// Pointer and reason of every fault, by file.
+type Faults = BTreeMap<String, Vec<(String, String)>>;
+
+fn examples(flow: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../events")
+        .join(flow)
+        .join("examples")
+}
+
+fn expected(flow: &str) -> Faults {
+    let mut faults = Faults::new();
+    let mut lines = csv::Reader::from_path(examples(flow).join("expected.csv")).unwrap();
+    for line in lines.records() {
+        let line = line.unwrap();
+        faults
+            .entry(line[0].to_owned())
+            .or_default()
+            .push((line[1].to_owned(), line[2].to_owned()));
+    }
+    faults
+}
+
+fn refused<T>(flow: &str, parse: impl Fn(&[u8]) -> Result<T, Problem>) -> Faults {
+    let mut faults = Faults::new();
+    let mut taken = 0;
+    for file in fs::read_dir(examples(flow)).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.ends_with(".json") {
+            continue;
+        }
+        match parse(&fs::read(&path).unwrap()) {
+            Ok(_) => {
+                assert!(name.starts_with("valid-"), "{name} was taken");
+                taken += 1;
+            }
+            Err(problem) => {
+                assert!(name.starts_with("invalid-"), "{name}: {problem}");
+                let listed = problem
+                    .errors
+                    .into_iter()
+                    .map(|fault| (fault.pointer, fault.reason.into_owned()));
+                faults.insert(name, listed.collect());
+            }
+        }
+    }
+    assert!(taken > 0, "{flow} has no valid example");
+    faults
+}
+
+#[test]
+fn every_example_of_an_enrollment_sync_is_what_its_name_says() {
+    let flow = "dacs-derms-enrollment-sync";
+    assert_eq!(refused(flow, EnrollmentSync::parse), expected(flow));
+}
