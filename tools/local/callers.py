@@ -1,0 +1,46 @@
+"""Calling the platform as its senders do."""
+
+import base64
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from .progress import Failed
+
+
+def token(facts, sender):
+    """A fresh access token of this sender, with all its scopes."""
+    caller = facts["callers"][sender]
+    secret = base64.b64encode(f"{caller['clientId']}:{caller['clientSecret']}".encode()).decode()
+    form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": " ".join(caller["scopes"])}).encode()
+    request = urllib.request.Request(facts["tokenUrl"], form, {"Authorization": f"Basic {secret}"})
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return json.load(answer)["access_token"]
+    except urllib.error.HTTPError as refused:
+        raise Failed(f"No token for {sender}: {refused.code} {refused.read().decode(errors='replace')}") from refused
+
+
+def how_to_try(facts):
+    """What a person needs to try the running platform by hand."""
+    outputs = facts["outputs"]
+    buckets = {name: value for name, value in outputs.items() if name.endswith("Bucket")}
+    lines = ["", "The platform runs. To try it from this folder:", "", f"  API              {facts['apiUrl']}"]
+    lines += [f"  {name:<16} {value}" for name, value in sorted(buckets.items())]
+    lines += [f"  ledger           {outputs['LedgerTableName']}"]
+    lines += [f"  {name:<16} {each['url']}" for name, each in facts["neighbours"].items()]
+    lines += [
+        "",
+        "  TOKEN=$(make -s token SENDER=dacs)          # or derms, operator",
+        f"  curl -i -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
+        f"       --data @events/dacs-derms-enrollment-sync/examples/valid-enrollment.json '{facts['apiUrl']}/v1/dacs/enrollment-sync'",
+        "",
+        "  eval \"$(make -s env)\"                       # then any AWS tool talks to the emulator",
+        f"  aws s3 cp events/dacs-derms-device-score/examples/valid-scores.csv s3://{outputs['DacsOutboxBucket']}/device-score/",
+        f"  aws s3 ls --recursive s3://{outputs['RejectsBucket']}/",
+        "  make invoke FLOW=dacs-derms-device-score",
+        "",
+        "  Logs are in .local/. Stop with `make down`.",
+    ]
+    return "\n".join(lines)
