@@ -1,0 +1,207 @@
+//! What DERMS keeps of enrollments: messages by id with their ordered history, the latest taken state
+//! of each subscription, and the programs learned on the way.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::answers::Answer;
+use super::enroll::{Action, Enroll};
+use crate::clock::locked;
+
+/// The books of `/enroll`.
+#[derive(Debug, Default)]
+pub struct Enrollments(Mutex<Book>);
+
+#[derive(Debug, Default)]
+struct Book {
+    messages: BTreeMap<String, Message>,
+    subscriptions: BTreeMap<String, Taken>,
+    programs: BTreeMap<String, Value>,
+    effects: u64,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    calls: u64,
+    effects: u64,
+    repeats: u64,
+    refusals: u64,
+    state: &'static str,
+    history: Vec<Entry>,
+    #[serde(skip)]
+    awaiting: Option<(Enroll, Value)>,
+    #[serde(skip)]
+    taken: Option<Value>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    order: u64,
+    outcome: &'static str,
+    reason: Option<String>,
+    body: Value,
+}
+
+#[derive(Debug)]
+struct Taken {
+    message_id: String,
+    order: u64,
+    action: Action,
+    content: Enroll,
+    body: Value,
+}
+
+impl Enrollments {
+    /// Books one call and what it was answered.
+    pub fn received(&self, order: u64, content: Enroll, body: Value, answer: &Answer) {
+        let mut book = locked(&self.0);
+        let id = content.dacs_message_id.clone();
+        let message = book.messages.entry(id.clone()).or_default();
+        message.calls = message.calls.saturating_add(1);
+        match answer {
+            Answer::Positive => {
+                if message.taken.as_ref() == Some(&body) {
+                    message.repeats = message.repeats.saturating_add(1);
+                    message.state = "taken";
+                } else {
+                    book.take(order, content, body);
+                }
+            }
+            Answer::Error(reason) => message.refuse(order, "error", reason, body),
+            Answer::Failure(reason) => message.refuse(order, "failure", reason, body),
+            Answer::Later => {
+                message.note(order, "awaiting", None, body.clone());
+                message.awaiting = Some((content, body));
+            }
+        }
+    }
+
+    /// DERMS makes up its mind about a message that it answered 202, and returns what devices it
+    /// named: (device id, whether ACTIVE). None when nothing awaits an answer.
+    pub fn settle(
+        &self,
+        order: u64,
+        id: &str,
+        refusal: Option<(&'static str, &str)>,
+    ) -> Option<Vec<(String, bool)>> {
+        let mut book = locked(&self.0);
+        let message = book.messages.get_mut(id)?;
+        let (content, body) = message.awaiting.take()?;
+        let devices = content
+            .devices()
+            .iter()
+            .map(|it| (it.device_id.clone(), it.status == "ACTIVE"))
+            .collect();
+        match refusal {
+            Some((outcome, reason)) => message.refuse(order, outcome, reason, body),
+            None => book.take(order, content, body),
+        }
+        Some(devices)
+    }
+
+    /// Forgets all.
+    pub fn clear(&self) {
+        *locked(&self.0) = Book::default();
+    }
+
+    /// The books as JSON.
+    pub fn state(&self) -> Value {
+        let book = locked(&self.0);
+        let subscriptions: BTreeMap<_, _> = book
+            .subscriptions
+            .iter()
+            .map(|(id, taken)| (id, taken.state()))
+            .collect();
+        json!({
+            "messages": book.messages,
+            "subscriptions": subscriptions,
+            "devices": book.devices(),
+            "programs": book.programs,
+            "effects": book.effects,
+        })
+    }
+}
+
+impl Book {
+    fn take(&mut self, order: u64, content: Enroll, body: Value) {
+        let id = content.dacs_message_id.clone();
+        let message = self.messages.entry(id.clone()).or_default();
+        message.note(order, "taken", None, body.clone());
+        message.effects = message.effects.saturating_add(1);
+        message.taken = Some(body.clone());
+        message.awaiting = None;
+        self.effects = self.effects.saturating_add(1);
+        let subscription = &content.subscription_info;
+        self.programs.insert(
+            subscription.program_id.clone(),
+            json!({
+                "programCode": subscription.program_code,
+                "programExternalIdentifier": content.program_external_identifier,
+            }),
+        );
+        let taken = Taken {
+            message_id: id,
+            order,
+            action: content.action(),
+            body,
+            content,
+        };
+        let key = taken.content.subscription_info.subscription_id.clone();
+        self.subscriptions.insert(key, taken);
+    }
+
+    /// Every device of every subscription; eligible only in a taken, active subscription.
+    fn devices(&self) -> Vec<Value> {
+        let mut devices = Vec::new();
+        for (subscription_id, taken) in &self.subscriptions {
+            let subscription = &taken.content.subscription_info;
+            for device in taken.content.devices() {
+                devices.push(json!({
+                    "deviceId": device.device_id,
+                    "headEndSystem": device.head_end_system,
+                    "nicId": device.nic_id,
+                    "status": device.status,
+                    "subscriptionId": subscription_id,
+                    "programCode": subscription.program_code,
+                    "servicePointId": taken.content.service_point(),
+                    "eligible": subscription.status == "ACTIVE" && device.status == "ACTIVE",
+                }));
+            }
+        }
+        devices
+    }
+}
+
+impl Message {
+    fn note(&mut self, order: u64, outcome: &'static str, reason: Option<String>, body: Value) {
+        self.state = outcome;
+        self.history.push(Entry {
+            order,
+            outcome,
+            reason,
+            body,
+        });
+    }
+
+    fn refuse(&mut self, order: u64, outcome: &'static str, reason: &str, body: Value) {
+        self.refusals = self.refusals.saturating_add(1);
+        self.note(order, outcome, Some(reason.to_owned()), body);
+    }
+}
+
+impl Taken {
+    fn state(&self) -> Value {
+        json!({
+            "dacsMessageId": self.message_id,
+            "order": self.order,
+            "action": self.action,
+            "status": self.content.subscription_info.status,
+            "body": self.body,
+        })
+    }
+}

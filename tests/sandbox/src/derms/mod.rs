@@ -1,0 +1,80 @@
+//! Edge DERMS, the event system (contracts.md §5). One file per group of calls.
+
+pub mod acks;
+pub mod answers;
+pub mod books;
+pub mod enroll;
+pub mod score_rows;
+pub mod scores;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::post;
+use serde_json::{Value, json};
+
+use crate::Shared;
+use acks::Acks;
+use answers::Answers;
+use books::Enrollments;
+use scores::Scores;
+
+/// What DERMS keeps.
+#[derive(Debug, Default)]
+pub struct Derms {
+    /// How it answers.
+    pub answers: Answers,
+    /// Enrollment messages, subscriptions, their devices and programs.
+    pub enrollments: Enrollments,
+    /// Device scores.
+    pub scores: Scores,
+    /// Acknowledgements it was given.
+    pub acks: Acks,
+}
+
+impl Derms {
+    /// The books, as `GET /control/derms` answers them; single scores only as their number.
+    pub fn state(&self) -> Value {
+        let mut state = self.enrollments.state();
+        if let Some(fields) = state.as_object_mut() {
+            fields.insert("scores".to_owned(), self.scores.summary());
+            fields.insert("acks".to_owned(), self.acks.state());
+            fields.insert("script".to_owned(), self.answers.state());
+        }
+        state
+    }
+
+    /// Forgets the books and the script.
+    pub fn clear(&self) {
+        self.answers.clear();
+        self.enrollments.clear();
+        self.scores.clear();
+        self.acks.clear();
+    }
+}
+
+/// What DERMS answers.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/derms/enroll", post(enroll::enroll))
+        .route(
+            "/derms/device_scores",
+            // The CSV part has a limit of its own.
+            post(scores::device_scores).layer(DefaultBodyLimit::disable()),
+        )
+        .route("/derms/acks", post(acks::acks))
+}
+
+/// A `MsgAck` of DERMS about one message (contracts.md §3).
+pub fn msg_ack(code: &str, id: &str, value: &str, at: &str) -> Value {
+    json!({"MsgAck": {
+        "ackType": code,
+        "whenISO": at,
+        "responses": {"response": [{
+            "id": id,
+            "value": value,
+            "responseCode": code,
+            "responseTimeISO": at,
+            "dacsMessageId": id,
+        }]},
+    }})
+}
