@@ -286,10 +286,10 @@ impl Arbiter {
             from = to;
         }
         let line = raw.strip_suffix(b"\n").unwrap_or(raw);
-        if self.unclosed || line.ends_with(b"\r") {
-            if let Some((from, to)) = self.bounds.last_mut() {
-                *to = (*from).max(to.saturating_sub(1));
-            }
+        if (self.unclosed || line.ends_with(b"\r"))
+            && let Some((from, to)) = self.bounds.last_mut()
+        {
+            *to = (*from).max(to.saturating_sub(1));
         }
     }
 

@@ -1,0 +1,23 @@
+//! The vocabulary of demand response that every flow speaks: ids, times, file layouts and their rows,
+//! wire messages and the mappings between them.
+//!
+//! Nothing here does I/O, reads a clock or knows AWS. What a file or a message *means* is decided here, by pure
+//! functions over bytes and values; how it travels is the business of the `flow` crate.
+
+pub mod ids;
+pub mod time;
+
+// Files.
+pub mod csv;
+pub mod decimal;
+pub mod device_score;
+pub mod layout;
+pub mod lookups;
+pub mod measurement;
+
+// Messages.
+pub mod enrollment_ack;
+pub mod enrollment_sync;
+pub mod json;
+pub mod msg_ack;
+pub mod sync_request;
