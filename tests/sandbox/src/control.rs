@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::dacs::sync_requests::Standing;
-use crate::derms::answers::{Line, Unknown};
+use crate::derms::answers::{Answer, Devices, Line, Unknown};
 use crate::faults::Rule;
 use crate::problem::Problem;
 use crate::{Release, Shared, json_response, message};
@@ -192,7 +192,7 @@ async fn unknown(State(sandbox): State<Shared>, request: Request) -> Outcome {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct LateAck {
     dacs_message_id: String,
     #[serde(default)]
@@ -200,10 +200,10 @@ struct LateAck {
     #[serde(default)]
     message: Option<String>,
     #[serde(default)]
-    devices: bool,
+    devices: Devices,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum LateAnswer {
     #[default]
@@ -217,38 +217,27 @@ enum LateAnswer {
 async fn late_acks(State(sandbox): State<Shared>, request: Request) -> Outcome {
     let late: LateAck = read(request).await?;
     let id = &late.dacs_message_id;
-    let reason = late.message.as_deref().unwrap_or("refused");
-    let (code, refusal) = match late.answer {
-        LateAnswer::Positive => ("SUCCESS", None),
-        LateAnswer::Error => ("ERROR", Some(("error", reason))),
-        LateAnswer::Failure => ("FAILURE", Some(("failure", reason))),
-    };
-    let order = sandbox.order.next();
-    let devices = sandbox.derms.enrollments.settle(order, id, refusal);
-    let Some(devices) = devices else {
+    let books = &sandbox.derms.enrollments;
+    let Some(devices) = books.awaiting(id) else {
         let message = format!("No message {id} awaits its acknowledgement.");
         return Err(Problem::new(StatusCode::NOT_FOUND, message));
     };
+    let reason = late.message.clone().unwrap_or_default();
+    let (code, answer) = match late.answer {
+        LateAnswer::Positive => ("SUCCESS", Answer::Positive),
+        LateAnswer::Error => ("ERROR", Answer::Error(reason)),
+        LateAnswer::Failure => ("FAILURE", Answer::Failure(reason)),
+    };
+    let told = late.devices.told(&devices, answer.is_negative());
+    books.settle(sandbox.order.next(), id, &answer, &told);
     let mut body = json!({"dacsMessageId": id, "responseCode": code});
     if let Some(fields) = body.as_object_mut() {
         if let Some(message) = &late.message {
             fields.insert("message".to_owned(), json!(message));
         }
-        if late.devices {
-            fields.insert("devices".to_owned(), registrations(&devices, late.answer));
+        if !told.is_empty() {
+            fields.insert("devices".to_owned(), json!(told));
         }
     }
     Ok(ok(&body))
-}
-
-fn registrations(devices: &[(String, bool)], answer: LateAnswer) -> Value {
-    let registration = |active: bool| match (answer, active) {
-        (LateAnswer::Positive, true) => "REGISTERED",
-        (LateAnswer::Positive, false) => "DEREGISTERED",
-        _ => "NOT_REGISTERED",
-    };
-    devices
-        .iter()
-        .map(|(id, active)| json!({"deviceId": id, "registration": registration(*active)}))
-        .collect()
 }

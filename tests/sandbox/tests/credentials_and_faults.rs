@@ -1,4 +1,9 @@
 //! Credentials, and faults on demand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
 
 mod neighbours;
 

@@ -1,4 +1,9 @@
 //! DACS's sync requests as contracts.md §4 and §9 have them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
 
 mod neighbours;
 

@@ -1,4 +1,9 @@
 //! DERMS's `/enroll` and `/acks` as contracts.md §3 and §5 have them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail where it stands"
+)]
 
 mod neighbours;
 
@@ -17,11 +22,11 @@ fn device(id: &str, status: &str) -> Value {
 fn enrollment(id: &str, devices: &[Value]) -> Value {
     json!({
         "dacsMessageId": id,
-        "programExternalIdentifier": "EXT-SUMMER",
         "contactInfo": {"contactId": "C-1", "cisPersonId": "P-1"},
         "subscriptionInfo": {
             "subscriptionId": "SUB-1", "cisAccountId": "A-1", "subscriptionType": "DR",
             "status": "ACTIVE", "programId": "1234512345", "programCode": "SUMMER",
+            "programExternalIdentifier": "EXT-SUMMER",
             "startDateTimeISO": "2026-05-01T00:00:00-05:00",
         },
         "locationInfo": {
@@ -161,6 +166,61 @@ async fn an_answer_that_comes_later_decides_then() {
             "devices": [{"deviceId": "D-1", "registration": "REGISTERED"}]})
     );
     assert_eq!(eligible(&it).await, ["D-1"]);
+}
+
+#[tokio::test]
+async fn an_answer_may_tell_of_each_device() {
+    let it = start().await;
+    let devices = json!([
+        {"deviceId": "D-1", "registration": "REGISTERED"},
+        {"deviceId": "D-2", "registration": "NOT_REGISTERED"},
+    ]);
+    it.control(
+        "derms/answers",
+        &json!({"answer": "positive", "devices": devices}),
+    )
+    .await;
+    let body = enrollment("SR-1", &[device("D-1", "ACTIVE"), device("D-2", "ACTIVE")]);
+    let (_, ack) = it.enroll(&body).await;
+    assert_eq!(ack["MsgAck"]["ackType"], "SUCCESS");
+    let responses = ack["MsgAck"]["responses"]["response"].as_array().unwrap();
+    let told: Vec<_> = responses
+        .iter()
+        .map(|it| (it["id"].as_str().unwrap(), it["value"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("SR-1", "taken"),
+        ("D-1", "REGISTERED"),
+        ("D-2", "NOT_REGISTERED"),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(eligible(&it).await, ["D-1"]);
+}
+
+#[tokio::test]
+async fn a_device_that_failed_spoils_a_positive_answer() {
+    let it = start().await;
+    let devices =
+        json!([{"deviceId": "D-1", "registration": "NOT_REGISTERED", "message": "no such nic"}]);
+    it.control(
+        "derms/answers",
+        &json!({"answer": "positive", "devices": devices}),
+    )
+    .await;
+    let (_, ack) = it
+        .enroll(&enrollment("SR-1", &[device("D-1", "ACTIVE")]))
+        .await;
+    assert_eq!(ack["MsgAck"]["ackType"], "ERROR");
+    let response = &ack["MsgAck"]["responses"]["response"][1];
+    assert_eq!(
+        (
+            &response["id"],
+            &response["value"],
+            &response["responseCode"]
+        ),
+        (&json!("D-1"), &json!("no such nic"), &json!("ERROR"))
+    );
+    assert_eq!(eligible(&it).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::enroll::Device;
 use crate::clock::locked;
 
 /// How an enrollment message is answered.
@@ -23,6 +24,95 @@ pub enum Answer {
     Later,
 }
 
+impl Answer {
+    /// An ERROR or FAILURE.
+    pub fn is_negative(&self) -> bool {
+        matches!(self, Self::Error(_) | Self::Failure(_))
+    }
+
+    /// "ERROR = processed, at least one record failed on business grounds" (contracts.md §3): a
+    /// device that failed spoils a positive answer.
+    pub fn with(self, devices: &[DeviceAnswer]) -> Self {
+        let failed = devices.iter().find_map(|it| it.message.as_ref());
+        match (self, failed) {
+            (Self::Positive, Some(reason)) => Self::Error(reason.clone()),
+            (answer, _) => answer,
+        }
+    }
+}
+
+/// What an answer tells of the devices of its message (since 25.10, device by device).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Devices {
+    /// Nothing, or of every device what was asked for.
+    All(bool),
+    /// Of these devices this.
+    These(Vec<DeviceAnswer>),
+}
+
+/// What an answer tells of one device.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeviceAnswer {
+    /// DACS's id.
+    pub device_id: String,
+    /// Its state at its head-end.
+    pub registration: Registration,
+    /// Why it failed; none where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// A device's state at its head-end (contracts.md §5, flow 6).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Registration {
+    /// The head-end knows it.
+    Registered,
+    /// It does not.
+    NotRegistered,
+    /// It does not any more.
+    Deregistered,
+}
+
+impl Default for Devices {
+    fn default() -> Self {
+        Self::All(false)
+    }
+}
+
+impl Devices {
+    /// What is told of the devices of a message.
+    pub fn told(&self, devices: &[Device], negative: bool) -> Vec<DeviceAnswer> {
+        let asked_for = |device: &Device| DeviceAnswer {
+            device_id: device.device_id.clone(),
+            registration: match (negative, device.status.as_str()) {
+                (true, _) => Registration::NotRegistered,
+                (false, "ACTIVE") => Registration::Registered,
+                (false, _) => Registration::Deregistered,
+            },
+            message: None,
+        };
+        match self {
+            Self::All(false) => Vec::new(),
+            Self::All(true) => devices.iter().map(asked_for).collect(),
+            Self::These(told) => told.clone(),
+        }
+    }
+}
+
+/// One answer of the script.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Reply {
+    /// About the message.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// About its devices.
+    #[serde(default)]
+    pub devices: Devices,
+}
+
 /// One line of the script.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +125,7 @@ pub struct Line {
     pub count: Option<u64>,
     /// The answer.
     #[serde(flatten)]
-    pub answer: Answer,
+    pub reply: Reply,
 }
 
 /// What DERMS does not know, so that it refuses messages that name it.
@@ -77,7 +167,7 @@ impl Answers {
     }
 
     /// The answer to the message `id`.
-    pub fn next(&self, id: &str) -> Answer {
+    pub fn next(&self, id: &str) -> Reply {
         let mut script = locked(&self.0);
         for key in [Some(id.to_owned()), None] {
             let Some(lines) = script.lines.get_mut(&key) else {
@@ -86,10 +176,10 @@ impl Answers {
             lines.retain(|line| line.count != Some(0));
             if let Some(line) = lines.first_mut() {
                 line.count = line.count.map(|count| count.saturating_sub(1));
-                return line.answer.clone();
+                return line.reply.clone();
             }
         }
-        Answer::Positive
+        Reply::default()
     }
 
     /// Replaces what DERMS does not know.

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::answers::Answer;
-use super::enroll::{Action, Enroll};
+use super::answers::{Answer, DeviceAnswer, Registration};
+use super::enroll::{Action, Device, Enroll};
 use crate::clock::locked;
 
 /// The books of `/enroll`.
@@ -54,14 +54,22 @@ struct Taken {
     action: Action,
     content: Enroll,
     body: Value,
+    told: Vec<DeviceAnswer>,
 }
 
 impl Enrollments {
-    /// Books one call and what it was answered.
-    pub fn received(&self, order: u64, content: Enroll, body: Value, answer: &Answer) {
+    /// Books one call, what it was answered and what was told of its devices.
+    pub fn received(
+        &self,
+        order: u64,
+        content: Enroll,
+        body: Value,
+        answer: &Answer,
+        told: &[DeviceAnswer],
+    ) {
         let mut book = locked(&self.0);
         let id = content.dacs_message_id.clone();
-        let message = book.messages.entry(id.clone()).or_default();
+        let message = book.messages.entry(id).or_default();
         message.calls = message.calls.saturating_add(1);
         match answer {
             Answer::Positive => {
@@ -69,7 +77,7 @@ impl Enrollments {
                     message.repeats = message.repeats.saturating_add(1);
                     message.state = "taken";
                 } else {
-                    book.take(order, content, body);
+                    book.take(order, content, body, told);
                 }
             }
             Answer::Error(reason) => message.refuse(order, "error", reason, body),
@@ -81,27 +89,27 @@ impl Enrollments {
         }
     }
 
-    /// DERMS makes up its mind about a message that it answered 202, and returns what devices it
-    /// named: (device id, whether ACTIVE). None when nothing awaits an answer.
-    pub fn settle(
-        &self,
-        order: u64,
-        id: &str,
-        refusal: Option<(&'static str, &str)>,
-    ) -> Option<Vec<(String, bool)>> {
+    /// The devices of a message that was answered 202 and awaits its acknowledgement.
+    pub fn awaiting(&self, id: &str) -> Option<Vec<Device>> {
+        let book = locked(&self.0);
+        let (content, _) = book.messages.get(id)?.awaiting.as_ref()?;
+        Some(content.devices().to_vec())
+    }
+
+    /// DERMS makes up its mind about a message that it answered 202.
+    pub fn settle(&self, order: u64, id: &str, answer: &Answer, told: &[DeviceAnswer]) {
         let mut book = locked(&self.0);
-        let message = book.messages.get_mut(id)?;
-        let (content, body) = message.awaiting.take()?;
-        let devices = content
-            .devices()
-            .iter()
-            .map(|it| (it.device_id.clone(), it.status == "ACTIVE"))
-            .collect();
-        match refusal {
-            Some((outcome, reason)) => message.refuse(order, outcome, reason, body),
-            None => book.take(order, content, body),
+        let Some(message) = book.messages.get_mut(id) else {
+            return;
+        };
+        let Some((content, body)) = message.awaiting.take() else {
+            return;
+        };
+        match answer {
+            Answer::Error(reason) => message.refuse(order, "error", reason, body),
+            Answer::Failure(reason) => message.refuse(order, "failure", reason, body),
+            Answer::Positive | Answer::Later => book.take(order, content, body, told),
         }
-        Some(devices)
     }
 
     /// Forgets all.
@@ -128,7 +136,7 @@ impl Enrollments {
 }
 
 impl Book {
-    fn take(&mut self, order: u64, content: Enroll, body: Value) {
+    fn take(&mut self, order: u64, content: Enroll, body: Value, told: &[DeviceAnswer]) {
         let id = content.dacs_message_id.clone();
         let message = self.messages.entry(id.clone()).or_default();
         message.note(order, "taken", None, body.clone());
@@ -141,7 +149,7 @@ impl Book {
             subscription.program_id.clone(),
             json!({
                 "programCode": subscription.program_code,
-                "programExternalIdentifier": content.program_external_identifier,
+                "programExternalIdentifier": subscription.program_external_identifier,
             }),
         );
         let taken = Taken {
@@ -150,17 +158,26 @@ impl Book {
             action: content.action(),
             body,
             content,
+            told: told.to_vec(),
         };
         let key = taken.content.subscription_info.subscription_id.clone();
         self.subscriptions.insert(key, taken);
     }
 
-    /// Every device of every subscription; eligible only in a taken, active subscription.
+    /// Every device of every subscription; eligible only in a taken, active subscription, and not if
+    /// its head-end was told not to have it.
     fn devices(&self) -> Vec<Value> {
         let mut devices = Vec::new();
         for (subscription_id, taken) in &self.subscriptions {
             let subscription = &taken.content.subscription_info;
             for device in taken.content.devices() {
+                let told = taken
+                    .told
+                    .iter()
+                    .find(|it| it.device_id == device.device_id);
+                let registration = told.map(|it| it.registration);
+                let absent = registration.is_some_and(|it| it != Registration::Registered);
+                let active = subscription.status == "ACTIVE" && device.status == "ACTIVE";
                 devices.push(json!({
                     "deviceId": device.device_id,
                     "headEndSystem": device.head_end_system,
@@ -169,7 +186,8 @@ impl Book {
                     "subscriptionId": subscription_id,
                     "programCode": subscription.program_code,
                     "servicePointId": taken.content.service_point(),
-                    "eligible": subscription.status == "ACTIVE" && device.status == "ACTIVE",
+                    "registration": registration,
+                    "eligible": active && !absent,
                 }));
             }
         }

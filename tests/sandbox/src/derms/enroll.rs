@@ -14,18 +14,22 @@ use crate::shape::{Field, Kind, may, must, violations};
 use crate::text::instant;
 use crate::{Shared, json_response, message};
 
-// The contract gives lengths for few fields here; the rest are held to DACS's longest id.
-const ID: Kind = Kind::Text(120);
+// The contract gives lengths for few fields here; the rest are held to DACS's comment length.
+const ID: Kind = Kind::Text(254);
 
-const CONTACT: &[Field] = &[must("contactId", ID), must("cisPersonId", Kind::Text(30))];
+// **Interpretation:** ids of contact, billing and location are sent on where DACS gives them.
+const CONTACT: &[Field] = &[may("contactId", ID), may("cisPersonId", Kind::Text(30))];
 
+// "DERMS learns all three from flows 2 and 5, or the Program lookup fills the missing one": here
+// each must have been filled in.
 const SUBSCRIPTION: &[Field] = &[
     must("subscriptionId", ID),
-    must("cisAccountId", Kind::Text(30)),
-    must("subscriptionType", ID),
+    may("cisAccountId", Kind::Text(30)),
+    may("subscriptionType", ID),
     must("status", Kind::Code(&["ACTIVE", "INACTIVE"])),
     must("programId", ID),
     must("programCode", ID),
+    must("programExternalIdentifier", Kind::Text(120)),
     must("startDateTimeISO", Kind::Time),
     may("endDateTimeISO", Kind::Time),
 ];
@@ -51,7 +55,8 @@ const DEVICE: &[Field] = &[
     may("deviceGroups", Kind::List(GROUP)),
 ];
 
-// "No location and an empty list is valid": the ids are asked for only when there are devices.
+// "No location and an empty list is valid": the service point is asked for only where there are
+// devices.
 const LOCATION: &[Field] = &[
     may("division", ID),
     may("servicePointId", ID),
@@ -64,8 +69,7 @@ const LOCATION: &[Field] = &[
 const ENROLL: &[Field] = &[
     must("dacsMessageId", Kind::Text(14)),
     may("action", Kind::Code(&["ENROLL", "UNENROLL", "REPLACE"])),
-    must("programExternalIdentifier", ID),
-    must("contactInfo", Kind::Object(CONTACT)),
+    may("contactInfo", Kind::Object(CONTACT)),
     must("subscriptionInfo", Kind::Object(SUBSCRIPTION)),
     may("locationInfo", Kind::Object(LOCATION)),
 ];
@@ -77,8 +81,7 @@ pub struct Enroll {
     /// Id of the DACS sync request.
     pub dacs_message_id: String,
     action: Option<Action>,
-    /// The program's third id.
-    pub program_external_identifier: String,
+    #[serde(default)]
     contact_info: Contact,
     /// The subscription.
     pub subscription_info: Subscription,
@@ -98,11 +101,11 @@ pub enum Action {
     Replace,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Contact {
-    contact_id: String,
-    cis_person_id: String,
+    contact_id: Option<String>,
+    cis_person_id: Option<String>,
 }
 
 /// One subscription of a customer to a program.
@@ -111,22 +114,21 @@ struct Contact {
 pub struct Subscription {
     /// Its id.
     pub subscription_id: String,
-    cis_account_id: String,
+    cis_account_id: Option<String>,
     /// ACTIVE or INACTIVE.
     pub status: String,
     /// DACS's own id of the program.
     pub program_id: String,
     /// The program's short code.
     pub program_code: String,
+    /// The program's third id.
+    pub program_external_identifier: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Location {
-    division: Option<String>,
     service_point_id: Option<String>,
-    cis_premise_id: Option<String>,
-    cis_service_point_id: Option<String>,
     controllable_devices: Vec<Device>,
 }
 
@@ -174,14 +176,21 @@ pub async fn enroll(State(sandbox): State<Shared>, request: Request) -> Result<R
     let content = read(&body).map_err(Problem::invalid)?;
     let derms = &sandbox.derms;
     let id = content.dacs_message_id.clone();
-    let mut answer = derms.answers.next(&id);
-    if let Some(reason) = unknown(&sandbox, &content) {
-        answer = Answer::Error(reason);
-    }
+    let reply = derms.answers.next(&id);
+    let answer = match unknown(&sandbox, &content) {
+        Some(reason) => Answer::Error(reason),
+        None => reply.answer,
+    };
+    let told = reply.devices.told(content.devices(), answer.is_negative());
+    let answer = answer.with(&told);
     let order = sandbox.order.next();
-    derms.enrollments.received(order, content, body, &answer);
+    let books = &derms.enrollments;
+    books.received(order, content, body, &answer, &told);
     let at = sandbox.clock.now_iso();
-    let ack = |code, value: &str| json_response(StatusCode::OK, &msg_ack(code, &id, value, &at));
+    let ack = |code, value: &str| {
+        let ack = msg_ack((code, value), &id, &told, &at);
+        json_response(StatusCode::OK, &ack)
+    };
     Ok(match answer {
         Answer::Positive => ack("SUCCESS", "taken"),
         Answer::Error(reason) => ack("ERROR", &reason),
@@ -193,22 +202,24 @@ pub async fn enroll(State(sandbox): State<Shared>, request: Request) -> Result<R
 /// The reason to refuse a message that names what DERMS does not know.
 fn unknown(sandbox: &Shared, content: &Enroll) -> Option<String> {
     let answers = &sandbox.derms.answers;
-    if let Some(id) = content.service_point()
-        && answers.knows_no_service_point(id)
-    {
+    let unknown_place = content
+        .service_point()
+        .filter(|id| answers.knows_no_service_point(id));
+    if let Some(id) = unknown_place {
         return Some(format!("service point {id} is unknown"));
     }
     let contact = &content.contact_info;
     let account = &content.subscription_info.cis_account_id;
     [&contact.contact_id, &contact.cis_person_id, account]
         .into_iter()
+        .flatten()
         .find(|id| answers.knows_no_customer(id))
         .map(|id| format!("customer {id} is unknown"))
 }
 
 fn read(body: &Value) -> Result<Enroll, Vec<Violation>> {
     let mut found = violations(body, ENROLL);
-    ends_after_start(body, "", &mut found);
+    ends_before_start(body, "", &mut found);
     if !found.is_empty() {
         return Err(found);
     }
@@ -279,45 +290,36 @@ fn twice(devices: &[Device], found: &mut Vec<Violation>) {
 }
 
 fn located(location: &Location, found: &mut Vec<Violation>) {
-    if location.controllable_devices.is_empty() {
-        return;
-    }
-    let ids = [
-        ("division", &location.division),
-        ("servicePointId", &location.service_point_id),
-        ("cisPremiseId", &location.cis_premise_id),
-        ("cisServicePointId", &location.cis_service_point_id),
-    ];
-    for (name, _) in ids.iter().filter(|(_, id)| id.is_none()) {
+    if location.service_point_id.is_none() && !location.controllable_devices.is_empty() {
         found.push(Violation::new(
-            format!("locationInfo.{name}"),
+            "locationInfo.servicePointId",
             "is missing, and there are devices",
         ));
     }
 }
 
-/// Wherever an object has a start and an end, the end is later.
-fn ends_after_start(value: &Value, path: &str, found: &mut Vec<Violation>) {
+/// Wherever an object has a start and an end, the end is not earlier.
+fn ends_before_start(value: &Value, path: &str, found: &mut Vec<Violation>) {
     match value {
         Value::Object(fields) => {
             let time = |name: &str| instant(fields.get(name)?.as_str()?).ok();
             if let (Some(start), Some(end)) = (time("startDateTimeISO"), time("endDateTimeISO"))
-                && end <= start
+                && end < start
             {
                 let field = format!("{path}endDateTimeISO");
-                found.push(Violation::new(field, "is not after startDateTimeISO"));
+                found.push(Violation::new(field, "is before startDateTimeISO"));
             }
             for (name, inner) in fields {
                 let inner_path = match inner {
                     Value::Array(_) => format!("{path}{name}"),
                     _ => format!("{path}{name}."),
                 };
-                ends_after_start(inner, &inner_path, found);
+                ends_before_start(inner, &inner_path, found);
             }
         }
         Value::Array(items) => {
             for (position, item) in items.iter().enumerate() {
-                ends_after_start(item, &format!("{path}[{position}]."), found);
+                ends_before_start(item, &format!("{path}[{position}]."), found);
             }
         }
         _ => {}

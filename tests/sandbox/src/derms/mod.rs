@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::Shared;
 use acks::Acks;
-use answers::Answers;
+use answers::{Answers, DeviceAnswer};
 use books::Enrollments;
 use scores::Scores;
 
@@ -64,17 +64,26 @@ pub fn routes() -> Router<Shared> {
         .route("/derms/acks", post(acks::acks))
 }
 
-/// A `MsgAck` of DERMS about one message (contracts.md §3).
-pub fn msg_ack(code: &str, id: &str, value: &str, at: &str) -> Value {
-    json!({"MsgAck": {
-        "ackType": code,
-        "whenISO": at,
-        "responses": {"response": [{
+/// A `MsgAck` of DERMS about one message and what it tells of its devices (contracts.md §3). Its
+/// first response is about the message, the others have a device's id; `value` is the device's
+/// registration, or the reason of its failure.
+pub fn msg_ack((code, value): (&str, &str), id: &str, devices: &[DeviceAnswer], at: &str) -> Value {
+    let response = |id: &str, value: &Value, code: &str, message_id: &str| {
+        json!({
             "id": id,
             "value": value,
             "responseCode": code,
             "responseTimeISO": at,
-            "dacsMessageId": id,
-        }]},
-    }})
+            "dacsMessageId": message_id,
+        })
+    };
+    let mut responses = vec![response(id, &json!(value), code, id)];
+    for device in devices {
+        let (value, code) = match &device.message {
+            Some(reason) => (json!(reason), "ERROR"),
+            None => (json!(device.registration), "SUCCESS"),
+        };
+        responses.push(response(&device.device_id, &value, code, id));
+    }
+    json!({"MsgAck": {"ackType": code, "whenISO": at, "responses": {"response": responses}}})
 }
