@@ -1,10 +1,17 @@
 //! The examples of `events/<flow>/examples` are what they are named for: each valid one is taken, each invalid one refused
 //! at exactly the places, and for exactly the reasons, that `expected.csv` lists.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot read its files has failed"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use domain::enrollment_ack::EnrollmentAck;
 use domain::enrollment_sync::EnrollmentSync;
 use domain::json::Problem;
 
@@ -63,4 +70,10 @@ fn refused<T>(flow: &str, parse: impl Fn(&[u8]) -> Result<T, Problem>) -> Faults
 fn every_example_of_an_enrollment_sync_is_what_its_name_says() {
     let flow = "dacs-derms-enrollment-sync";
     assert_eq!(refused(flow, EnrollmentSync::parse), expected(flow));
+}
+
+#[test]
+fn every_example_of_an_enrollment_ack_is_what_its_name_says() {
+    let flow = "derms-dacs-enrollment-ack";
+    assert_eq!(refused(flow, EnrollmentAck::parse), expected(flow));
 }
