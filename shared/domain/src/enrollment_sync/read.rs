@@ -16,12 +16,12 @@ pub(super) fn details(details: &Object<'_, '_>) -> Option<EnrollmentSync> {
     let given = details.optional::<Action>("action");
     let contact = details.object("contactInfo", contact);
     let subscription = details.required_object("subscriptionInfo", subscription);
-    let inactive = subscription
-        .as_ref()
-        .is_some_and(|it| it.status == SubscriptionStatus::Inactive);
+    let status = subscription.as_ref().map(|it| it.status);
+    let inactive = status == Some(SubscriptionStatus::Inactive);
     let read_location = |object: &Object<'_, '_>| {
         let location = location(object)?;
-        if action(given, inactive, &location) == Action::Replace {
+        // With a status that cannot be read, nobody knows whether this was meant as a replacement.
+        if status.is_some() && action(given, inactive, &location) == Action::Replace {
             replaced_devices_are_listed(object, &location.devices);
         }
         Some(location)
@@ -31,11 +31,8 @@ pub(super) fn details(details: &Object<'_, '_>) -> Option<EnrollmentSync> {
     } else {
         details.object("locationInfo", read_location)
     };
-    if given == Some(Action::Replace) && location.as_ref().is_some_and(|it| !replaces(it)) {
-        details.fault(
-            "action",
-            "is REPLACE, but no device of the list has a replacesDeviceId",
-        );
+    if let (Some(given), Some(_)) = (given, status) {
+        action_fits(details, given, inactive, location.as_ref());
     }
     // What is `None` here was absent: had it been faulty, the message would be refused whatever is returned.
     let location = location.unwrap_or_default();
@@ -55,6 +52,23 @@ fn action(given: Option<Action>, inactive: bool, location: &Location) -> Action 
         None if inactive => Action::Unenroll,
         None if replaces(location) => Action::Replace,
         None => Action::Enroll,
+    }
+}
+
+/// **Interpretation:** an action that contradicts the rest of the message is refused, since nobody can tell which was meant.
+fn action_fits(
+    details: &Object<'_, '_>,
+    given: Action,
+    inactive: bool,
+    location: Option<&Location>,
+) {
+    if (given == Action::Unenroll) != inactive {
+        details.fault("action", "does not fit the status of the subscription");
+    } else if given == Action::Replace && location.is_some_and(|it| !replaces(it)) {
+        details.fault(
+            "action",
+            "is REPLACE, but no device of the list has a replacesDeviceId",
+        );
     }
 }
 
@@ -169,18 +183,29 @@ fn group(object: &Object<'_, '_>) -> Option<DeviceGroup> {
     })
 }
 
-/// The list is a state: a device is in it once. Rules between devices are looked at once each of them can be read.
+/// The list is a state: a device is in it once, and no two devices in place answer at one address. Rules between devices
+/// are looked at once each of them can be read.
 fn each_device_is_listed_once(location: &Object<'_, '_>, devices: &[Device]) {
-    let mut first = HashMap::with_capacity(devices.len());
+    let mut by_id = HashMap::with_capacity(devices.len());
+    let mut by_address = HashMap::with_capacity(devices.len());
     for (i, device) in devices.iter().enumerate() {
-        let earlier = *first.entry(&device.device_id).or_insert(i);
-        if earlier != i {
+        let same = *by_id.entry(&device.device_id).or_insert(i);
+        if same != i {
             location.fault_in(
                 "controllableDevices",
                 i,
                 "deviceId",
-                format!("is the device of entry {earlier} again"),
+                format!("is the device of entry {same} again"),
             );
+        }
+        if device.status == DeviceStatus::Active {
+            let address = (&device.head_end_system, &device.nic_id);
+            let other = *by_address.entry(address).or_insert(i);
+            if same == i && other != i {
+                let reason =
+                    format!("is in use at this headEndSystem by the device of entry {other}");
+                location.fault_in("controllableDevices", i, "nicId", reason);
+            }
         }
     }
 }
@@ -197,6 +222,7 @@ fn replaced_devices_are_listed(location: &Object<'_, '_>, devices: &[Device]) {
         };
         let reason = match status.get(old) {
             _ if *old == device.device_id => "is the device itself",
+            _ if device.status != DeviceStatus::Active => "is on a device that is not ACTIVE",
             Some(DeviceStatus::Removed) => continue,
             Some(DeviceStatus::Active) => "names a device of the list that is not REMOVED",
             None => "names a device that is not in the list",

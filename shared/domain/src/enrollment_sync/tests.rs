@@ -186,7 +186,7 @@ prop_compose! {
 prop_compose! {
     fn any_device()(
         (device_type, specification, serial_number) in (text(254), text(20), text(20)),
-        (head_end, nic) in (text(50), text(100)),
+        nic in text(100),
         removed in any::<bool>(),
         period in any_period(),
         groups in prop::collection::vec((text(9), text(9), any_period()), 0..3),
@@ -194,7 +194,7 @@ prop_compose! {
         let group = |(category, name, period)| DeviceGroup { category, name, period };
         Device {
             device_id: "D".parse().unwrap(), device_type, specification, serial_number, period, replaces: None,
-            head_end_system: head_end.parse().unwrap(), nic_id: nic.parse().unwrap(),
+            head_end_system: "HES".parse().unwrap(), nic_id: nic.parse().unwrap(),
             status: if removed { DeviceStatus::Removed } else { DeviceStatus::Active },
             groups: groups.into_iter().map(group).collect(),
         }
@@ -204,7 +204,6 @@ prop_compose! {
 prop_compose! {
     fn any_message()(
         key in text(14),
-        action in prop::sample::select(vec![Action::Enroll, Action::Unenroll]),
         (contact_id, cis_person_id) in (prop::option::of(text(120)), prop::option::of(text(30))),
         (subscription, account, kind) in (text(120), prop::option::of(text(30)), prop::option::of(text(254))),
         inactive in any::<bool>(),
@@ -215,10 +214,11 @@ prop_compose! {
     ) -> EnrollmentSync {
         for (i, device) in devices.iter_mut().enumerate() {
             device.device_id = format!("D{i}").parse().unwrap();
+            device.head_end_system = format!("HES-{i}").parse().unwrap();
         }
         EnrollmentSync {
             sync_request_id: key.parse().unwrap(),
-            action,
+            action: if inactive { Action::Unenroll } else { Action::Enroll },
             contact: Contact {
                 contact_id: contact_id.map(|id| id.parse().unwrap()),
                 cis_person_id: cis_person_id.map(|id| id.parse().unwrap()),
