@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::dacs::inbox;
 use crate::dacs::sync_requests::Standing;
 use crate::derms::answers::{Answer, Devices, Line, Unknown};
 use crate::faults::Rule;
@@ -33,6 +34,11 @@ pub fn routes() -> Router<Shared> {
         .route("/control/oauth", put(oauth))
         .route("/control/dacs", get(dacs).put(set_dacs))
         .route("/control/dacs/sync-requests", post(sync_requests))
+        .route("/control/dacs/inbox", get(inbox::get))
+        .route(
+            "/control/dacs/inbox/{*key}",
+            put(inbox::put).layer(DefaultBodyLimit::max(inbox::LIMIT)),
+        )
         .route("/control/derms", get(derms))
         .route("/control/derms/scores", get(scores).put(set_scores))
         .route("/control/derms/answers", post(answers))

@@ -16,6 +16,7 @@ mod faults;
 mod gate;
 mod line;
 mod problem;
+mod quantity;
 mod records;
 mod shape;
 mod text;

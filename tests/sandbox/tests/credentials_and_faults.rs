@@ -162,6 +162,10 @@ async fn a_partial_answer_breaks_off_after_the_act() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the delay is real time on purpose"
+)]
 async fn latency_and_slowness_delay_the_answer() {
     let it = start().await;
     let faults = [

@@ -1,5 +1,7 @@
 //! DACS, the program system (contracts.md §4). One file per group of calls.
 
+pub mod inbox;
+mod measurements;
 pub mod sync_requests;
 
 use std::sync::Mutex;
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use crate::clock::locked;
 use crate::problem::Problem;
 use crate::{Config, Release, Shared, json_response};
+use inbox::Inbox;
 use sync_requests::SyncRequests;
 
 /// "Field invalid", and everything else nobody has a number for: REFUSED (contracts.md §4).
@@ -25,6 +28,8 @@ pub struct Dacs {
     release: Mutex<Release>,
     /// Outbound messages that await their acknowledgement.
     pub sync_requests: SyncRequests,
+    /// Files that were delivered to it.
+    pub inbox: Inbox,
 }
 
 impl Dacs {
@@ -33,6 +38,7 @@ impl Dacs {
         Self {
             release: Mutex::new(config.dacs_release),
             sync_requests: SyncRequests::new(config.create_unknown_sync_requests),
+            inbox: Inbox::default(),
         }
     }
 
@@ -58,6 +64,7 @@ impl Dacs {
     /// Forgets the books; the settings stay.
     pub fn clear(&self) {
         self.sync_requests.clear();
+        self.inbox.clear();
     }
 }
 
