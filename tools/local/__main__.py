@@ -1,16 +1,21 @@
 """The local platform's commands; `make help` lists them as a person uses them."""
 
 import argparse
+import shlex
 import signal
+import subprocess
 import sys
 
-from . import callers, platform, state
+from . import account, callers, invoke, platform, state
 from .progress import Failed
+
+ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
 
 
 def main():
     """Runs one command. Exit code 1 and one line of text when it fails, 130 when it is interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, _interrupt)
     given = _arguments()
     try:
         return given.run(given) or 0
@@ -35,6 +40,7 @@ def _arguments():
     up.add_argument("--derms-url", help="base URL of another DERMS than the sandbox's")
     up.add_argument("--dacs-secret", help="JSON file with the credentials for that DACS")
     up.add_argument("--derms-secret", help="JSON file with the credentials for that DERMS")
+    up.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="further parameters of the template")
     up.set_defaults(run=_up)
 
     verbs.add_parser("down", help="stop it and everything it started").set_defaults(run=_down)
@@ -43,12 +49,32 @@ def _arguments():
     token.add_argument("sender", choices=("dacs", "derms", "operator"))
     token.set_defaults(run=lambda given: print(callers.token(state.read(), given.sender)))
 
-    verbs.add_parser("env", help="print the environment for an AWS tool").set_defaults(run=_env)
+    env = verbs.add_parser("env", help="print the environment for an AWS tool, or a function's own")
+    env.add_argument("--flow")
+    env.set_defaults(run=_env)
+
+    during = verbs.add_parser("during", help="run a command while a platform runs, and stop it afterwards")
+    during.add_argument("command", nargs=argparse.REMAINDER)
+    during.set_defaults(run=_during)
+
+    one = verbs.add_parser("invoke", help="run one function with its trigger")
+    one.add_argument("flow")
+    one.set_defaults(run=lambda given: invoke.invoke(state.read(), given.flow))
+
+    deploy = verbs.add_parser("deploy", help="build for Lambda and deploy to an account")
+    deploy.add_argument("--env", default="prod")
+    deploy.set_defaults(run=lambda given: account.deploy(given.env))
     return parser.parse_args()
 
 
 def _up(given):
-    facts = platform.up(given.dacs_url or None, given.derms_url or None, given.dacs_secret or None, given.derms_secret or None)
+    facts = platform.up(
+        given.dacs_url or None,
+        given.derms_url or None,
+        given.dacs_secret or None,
+        given.derms_secret or None,
+        given.parameters,
+    )
     print(callers.how_to_try(facts))
 
 
@@ -57,10 +83,22 @@ def _down(_):
     print(f"Stopped ({ended} processes)." if ended else "Nothing was running.")
 
 
-def _env(_):
+def _during(given):
+    facts = platform.up()
+    try:
+        return subprocess.run(given.command, cwd=state.ROOT, env=platform.environment(facts)).returncode
+    finally:
+        platform.down(facts["mark"])
+
+
+def _env(given):
     facts = state.read()
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
-        print(f"export {name}={platform.environment(facts)[name]}")
+    if given.flow:
+        variables = invoke.environment(facts, given.flow)
+    else:
+        variables = {name: value for name, value in platform.environment(facts).items() if name in ENVIRONMENT}
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,29 @@
-"""Runs the emulator in this process, as if behind a proxy that ends TLS.
+"""Runs the emulator in this process, with two things set right that the template's policies rest on.
 
-The template lets nobody in without TLS. The emulator listens on the loopback interface without it, so each request is
-marked as a TLS proxy would mark it; one that says otherwise itself is refused, which is how a test shows the rule.
+TLS: the template lets nobody in without it. The emulator listens on the loopback interface without it, so each request
+is marked as a TLS proxy would mark it; one that says otherwise itself is refused, which is how a test shows the rule.
+
+Partitions of the ledger: a function may touch only the items whose key begins with its flow's name. The emulator does
+not know `dynamodb:LeadingKeys`, so they are read from the request here, as AWS documents it.
+
+When it is asked to end, it ends the functions' processes it started first: by itself it would leave them behind.
 """
 
+import atexit
+import json
+import os
+import re
+
 from ministack import app as ministack
+from ministack.core import iam_actions
+
+from . import processes
 
 _MARK = (b"x-forwarded-proto", b"https")
+_PARTITION_KEY = "pk"
+
 _emulator = ministack.app
+_dynamodb_context = iam_actions.dynamodb_service_context
 
 
 async def _behind_tls(scope, receive, send):
@@ -16,6 +32,41 @@ async def _behind_tls(scope, receive, send):
     await _emulator(scope, receive, send)
 
 
+def _with_leading_keys(body):
+    context = _dynamodb_context(body)
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return context
+    keys = sorted({*_keys_of_items(request), *_keys_of_query(request)})
+    return {**context, "dynamodb:LeadingKeys": keys} if keys else context
+
+
+def _keys_of_items(node):
+    """Partition keys of every Key, Keys and Item in the request, single, batch or transaction."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _keys_of_items(each)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            for item in value if name == "Keys" and isinstance(value, list) else [value]:
+                if name in ("Key", "Keys", "Item") and isinstance(item, dict) and _PARTITION_KEY in item:
+                    yield item[_PARTITION_KEY].get("S", "")
+            if name not in ("Key", "Keys", "Item"):
+                yield from _keys_of_items(value)
+
+
+def _keys_of_query(request):
+    condition = request.get("KeyConditionExpression") or ""
+    names = request.get("ExpressionAttributeNames") or {}
+    values = request.get("ExpressionAttributeValues") or {}
+    for name, placeholder in re.findall(r"([\w#]+)\s*=\s*(:\w+)", condition):
+        if names.get(name, name) == _PARTITION_KEY:
+            yield values.get(placeholder, {}).get("S", "")
+
+
 if __name__ == "__main__":
+    atexit.register(processes.end_children)
     ministack.app = _behind_tls
+    iam_actions.dynamodb_service_context = _with_leading_keys
     ministack.main()

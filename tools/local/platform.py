@@ -5,6 +5,7 @@ import os
 import secrets
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,8 +28,9 @@ ARTIFACTS = "local-artifacts"
 TOOLS = state.ROOT / "tools"
 
 
-def up(dacs_url=None, derms_url=None, dacs_secret=None, derms_secret=None):
+def up(dacs_url=None, derms_url=None, dacs_secret=None, derms_secret=None, parameters=()):
     """Starts everything and gives its facts; ends what it started when anything fails or interrupts it."""
+    processes.adopt()
     before = state.peek()
     if before and processes.marked(before["mark"]):
         raise Failed("A platform already runs in this clone. Stop it with `make down`.")
@@ -47,7 +49,7 @@ def up(dacs_url=None, derms_url=None, dacs_secret=None, derms_secret=None):
         with step("secrets of the neighbours") as running:
             running.note = ", ".join(_put_secrets(facts))
         with step("deploy of the template") as running:
-            deploy(facts)
+            _deploy(facts, parameters)
             facts |= described(facts)
             running.note = f"{len(facts['functions'])} functions"
         with step("lookups") as running:
@@ -61,9 +63,11 @@ def up(dacs_url=None, derms_url=None, dacs_secret=None, derms_secret=None):
 
 def down(mark=None):
     """Ends the platform of this clone, or the one with this mark. Gives the number of processes ended."""
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_IGN)  # Impatience must not keep us from stopping the rest.
     facts = state.peek() or {}
     mark = mark or facts.get("mark")
-    ended = processes.stop(mark) if mark else 0
+    ended = processes.stop(mark, first=facts.get("emulatorPid")) if mark else 0
     if facts.get("mark") == mark:
         state.clear()
     return ended
@@ -162,7 +166,7 @@ def _put_secrets(facts):
     return ["dacs", "derms"]
 
 
-def deploy(facts):
+def _deploy(facts, more):
     """Deploys infra/template.yaml with `sam deploy`, exactly as to an account."""
     s3 = client(facts, "s3")
     if ARTIFACTS not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
@@ -174,12 +178,22 @@ def deploy(facts):
     }
     argv = [str(Path(sys.executable).with_name("sam")), "deploy", "--config-env", "local", "--template-file", "infra/template.yaml",
             "--config-file", str(state.ROOT / "infra" / "samconfig.toml"),
-            "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
+            "--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items()), *more]
     log = state.FOLDER / "deploy.log"
     with open(log, "ab") as sink:
         done = subprocess.run(argv, cwd=state.ROOT, env=environment(facts), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
     if done.returncode:
         raise Failed(f"The template was not deployed; {_why(facts)}see {log}")
+    _number_the_limits(facts)
+
+
+def _number_the_limits(facts):
+    """Sets each event source's limit as a number: the emulator keeps what came from a parameter as text, and stops."""
+    functions = client(facts, "lambda")
+    for source in functions.list_event_source_mappings()["EventSourceMappings"]:
+        limit = source.get("ScalingConfig", {}).get("MaximumConcurrency")
+        if limit is not None:
+            functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig={"MaximumConcurrency": int(limit)})
 
 
 def _why(facts):

@@ -4,6 +4,8 @@ The emulator starts the functions' binaries and leaves them behind when it is ki
 so the mark, which is drawn anew for each platform: neither a name nor a reused process id can lead to somebody else's.
 """
 
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,6 +13,7 @@ import time
 from pathlib import Path
 
 MARK = "LOCAL_PLATFORM"
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def environment(mark, **more):
@@ -49,28 +52,60 @@ def marked(mark):
     return [int(line.split()[0]) for line in listed.splitlines() if entry in line.split() and not _is_self(line)]
 
 
-def stop(mark, patience=5.0):
-    """Ends every process that carries the mark: asks first, then kills. Gives how many there were."""
+def stop(mark, first=None, patience=5.0):
+    """Ends every process that carries the mark: the first one alone, which may end others; then the rest, asked once
+    and then killed. Gives how many there were."""
     found = marked(mark)
-    for sign, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, patience)):
-        until = time.monotonic() + wait
-        for pid in marked(mark):
-            _signal(pid, sign)
-        while marked(mark) and time.monotonic() < until:
-            _reap()
-            time.sleep(0.05)
-    _reap()
+    if first in found:
+        _end([first], lambda: first in marked(mark), signal.SIGTERM, patience)
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        _end(marked(mark), lambda: marked(mark), sign, patience)
     return len(found)
+
+
+def end_children():
+    """Ends what this process has started and takes the exit codes, so that nothing of it is left to see."""
+    _end(_children(), _children, signal.SIGKILL, 5.0)
+
+
+def adopt():
+    """Makes this process the parent of those that its children leave behind, where the system can (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end(pids, living, sign, patience):
+    until = time.monotonic() + patience
+    for pid in pids:
+        _signal(pid, sign)
+    _reap()
+    while living() and time.monotonic() < until:
+        time.sleep(0.05)
+        _reap()
+
+
+def _children():
+    if not Path("/proc/self/stat").exists():
+        return []
+    return [pid for pid in _proc_ids() if _proc_stat(pid)[1:] == [str(os.getpid())]]
 
 
 def _proc_ids():
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()]
 
 
+def _proc_stat(pid):
+    """State and parent of a living process; its state alone, Z, once it has ended."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return ["Z"]
+    return ["Z"] if state == "Z" else [state, parent]
+
+
 def _proc_environment(pid):
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return [] if state == "Z" else Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return [] if _proc_stat(pid) == ["Z"] else Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
 

@@ -1,0 +1,99 @@
+# What can be done here. Each verb does all its own set-up: the tools go into .venv, as pinned in requirements.txt.
+# There must be: Rust (rustup reads rust-toolchain.toml), Python 3.10 or later with venv, make, a C compiler.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/ready
+TARGET ?= $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+FLOWS := $(notdir $(wildcard functions/*))
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+# Saves some 50 ms of each cold start.
+export AWS_LC_SYS_NO_JITTER_ENTROPY := 1
+LOCAL := PYTHONPATH=tools $(VENV)/bin/python -m local
+
+.PHONY: help
+help: ## list these verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: build ## run all flows on real files and messages, good and bad, and print what became of them
+	@$(LOCAL) demo
+
+.PHONY: test
+test: lint ## everything that holds the rules: format, lints, template, unit, contract, simulation, end to end
+	@printf '\n== unit, contract and simulation tests\n'
+	cargo test --workspace --exclude it
+	@$(MAKE) build
+	@printf '\n== end-to-end tests\n'
+	$(LOCAL) during cargo test -p it
+
+.PHONY: up
+up: build ## start the local platform and keep it; DACS_URL=, DERMS_URL= for other neighbours, PARAMETERS="DacsRelease=25.10"
+	@$(LOCAL) up --dacs-url '$(DACS_URL)' --derms-url '$(DERMS_URL)' --dacs-secret '$(DACS_SECRET)' --derms-secret '$(DERMS_SECRET)' $(PARAMETERS)
+
+.PHONY: down
+down: $(READY) ## stop the local platform and everything it started
+	@$(LOCAL) down
+
+.PHONY: invoke
+invoke: $(READY) ## run one function under `cargo lambda watch` with its trigger; FLOW=dacs-derms-device-score
+	@$(LOCAL) invoke '$(FLOW)'
+
+.PHONY: token
+token: $(READY) ## print an access token for the local API; SENDER=dacs, derms or operator
+	@$(LOCAL) token '$(SENDER)'
+
+.PHONY: env
+env: $(READY) ## print the environment in which AWS tools talk to the local platform; FLOW= for a function's own
+	@$(LOCAL) env $(if $(FLOW),--flow '$(FLOW)')
+
+.PHONY: build
+build: $(READY) ## build the flows and the sandbox for this machine, quick to compile
+	@printf '== build\n'
+	cargo build $(FLOWS:%=-p %) -p sandbox
+	@for flow in $(FLOWS); do \
+	    mkdir -p dist/$$flow; \
+	    cp $(TARGET)/debug/$$flow dist/$$flow/bootstrap.new; \
+	    strip --strip-debug dist/$$flow/bootstrap.new 2>/dev/null || true; \
+	    mv dist/$$flow/bootstrap.new dist/$$flow/bootstrap; \
+	done
+
+.PHONY: deploy
+deploy: $(READY) ## build for Lambda and deploy to an AWS account; ENV=prod names a section of infra/samconfig.toml
+	@$(LOCAL) deploy --env '$(or $(ENV),prod)'
+
+.PHONY: bench
+bench: $(READY) ## measure memory, CPU and cold start of the shipped binaries against the bars
+	cargo run --release -p bench
+
+.PHONY: sim
+sim: ## run the simulation alone: both pipelines under faults, killed anywhere, in any order
+	cargo test -p simulation -- --nocapture
+
+.PHONY: lint
+lint: $(READY) ## format, clippy and the template, without running anything
+	@printf '== format\n'
+	cargo fmt --all --check
+	@printf '\n== clippy\n'
+	cargo clippy --workspace --all-targets -- -D warnings
+	@printf '\n== template\n'
+	cfn-lint infra/template.yaml
+	AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template infra/template.yaml
+
+.PHONY: fmt
+fmt: ## format the code
+	cargo fmt --all
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or later is needed: make PYTHON=python3.12")'
+	@printf '== tools into $(VENV), as pinned in requirements.txt\n'
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $(READY)
