@@ -71,12 +71,35 @@ impl HttpReply {
     }
 }
 
+/// What started the function. A message flow has both: the route of its door and its own queue; a file flow the second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// A request at the door.
+    Http(HttpRequest),
+    /// A batch of the queue: one file notification, or up to ten messages.
+    Queue(Vec<Delivery>),
+}
+
+/// What the function answers to its trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// To a request.
+    Http(HttpReply),
+    /// To a batch.
+    Batch {
+        /// The `message_id`s of those that are not done; all others are deleted. Of a FIFO group, everything after the
+        /// first failure has to be among them.
+        failed: Vec<String>,
+    },
+}
+
 /// One start of the function: until when it may run, and who it is in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     /// When Lambda ends it, whatever it is doing.
     pub deadline: Timestamp,
-    /// The owner that its claims carry: the request id, new with every invocation (also with a retry of the same event).
+    /// The owner that its claims carry: Lambda's request id, another one for every delivery from a queue. Only the
+    /// repeats of an asynchronous invocation share one, and they never run at once.
     pub owner: String,
     /// What joins its log lines and calls: the sender's correlation id, or the request id.
     pub correlation: String,
