@@ -12,6 +12,7 @@ mod objects;
 mod reports;
 mod table;
 mod targets;
+mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +23,7 @@ pub use objects::{Bucket, Objects};
 pub use reports::Reports;
 pub use table::Table;
 pub use targets::Targets;
+pub use world::{BODIES, CONFIG, REJECTS, World};
 
 /// The content behind a mutex. A thread that panicked while it held the lock left whole values behind, because every
 /// change below is one insertion or removal; so the content is used all the same.

@@ -1,0 +1,99 @@
+//! What calling each device costs, and whether it is available: DACS's score files go to the DERMS Device Score API.
+//!
+//! ```text
+//! dacs-outbox/device-score/SDCSE… ─▶ queue ─▶ check rows ─ POST /device_scores {scoreFileId, part, last} ─▶ DERMS
+//! ```
+//!
+//! `scoreFileId` is the run id, a part is an upsert by its number, and the set counts when the last part has come; 200
+//! or 202 is taken (contracts.md §5). Files are taken one at a time, in order of arrival.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::csv::Record;
+use domain::device_score::ScoreSheet;
+use domain::layout::HeaderFault;
+use domain::lookups::Lookups;
+use flow::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToRest, Next, Rows, handle};
+use flow::ledger::run::Run;
+use flow::ports::{Call, FormPart, Method, Payload};
+use flow::target::TargetClient;
+use flow::trigger::{Delivery, Invocation};
+use flow::{Failure, Rejected, Transient};
+use serde_json::json;
+
+/// The flow's name.
+pub const NAME: &str = "dacs-derms-device-score";
+/// The lookups that it reads.
+pub const LOOKUPS: &[&str] = &["Columns-device-score"];
+/// The largest part: one POST up to 4 MiB (contracts.md §5).
+pub const PART_SIZE: usize = 4 << 20;
+
+/// The flow; its fields are what it may touch.
+pub struct Flow {
+    /// Ledger, outbox, rejects and the rest of every file flow.
+    pub kit: FileKit,
+    /// The DERMS.
+    pub to_rest: FileToRest,
+}
+
+impl Flow {
+    /// One message of the flow's queue.
+    pub async fn handle(&self, delivery: &Delivery, invocation: &Invocation) -> Next {
+        handle(&self.kit, &FileFlow::ToRest(&self.to_rest), delivery, invocation).await
+    }
+}
+
+/// Understands the header of a score file.
+///
+/// # Errors
+/// [`HeaderFault`] naming every column that is missing or doubled.
+pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Rows, HeaderFault> {
+    let sheet = ScoreSheet::open(header, lookups.spelling("device-score"))?;
+    let encode = move |record: &Record<'_>, out: &mut Vec<u8>| {
+        let row = sheet.read(record)?;
+        row.write_csv(out);
+        let (head_end, nic, program) = row.key();
+        Ok([head_end, nic, program].join("\0").into_bytes())
+    };
+    Ok(Rows { encode: Box::new(encode) })
+}
+
+/// The Device Score API.
+pub struct DeviceScores {
+    /// The DERMS.
+    pub derms: TargetClient,
+}
+
+#[async_trait]
+impl DeliverBatch for DeviceScores {
+    async fn deliver(&self, run: &Run, batch: &Batch, invocation: &Invocation) -> Result<(), Failure> {
+        let about = json!({ "scoreFileId": run.id, "part": batch.part, "last": batch.last });
+        let call = Call {
+            method: Method::Post,
+            path: "/device_scores".into(),
+            payload: Payload::Form(vec![
+                FormPart {
+                    name: "metadata",
+                    file_name: None,
+                    content_type: "application/json",
+                    bytes: Bytes::from(about.to_string()),
+                },
+                FormPart {
+                    name: "file",
+                    file_name: Some(format!("{}-{}.csv", run.id, batch.part)),
+                    content_type: "text/csv",
+                    bytes: batch.bytes.clone(),
+                },
+            ]),
+            correlation: run.correlation.clone(),
+        };
+        match self.derms.call(&call, invocation.deadline).await?.status {
+            200 | 202 => Ok(()),
+            status @ 400..500 => {
+                let why = format!("the DERMS answered {status} to part {}", batch.part);
+                Err(Rejected::new(run.id.to_string(), why).into())
+            }
+            status => Err(Transient::new(format!("the DERMS answered {status} to a part")).into()),
+        }
+    }
+}

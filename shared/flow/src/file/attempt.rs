@@ -1,0 +1,383 @@
+//! One attempt at a run: claimed, worked on, checkpointed, and ended or handed over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::layout::RowFault;
+use domain::lookups::Lookups;
+use jiff::{SignedDuration, Timestamp};
+
+use super::decode::{Object, ReadFault};
+use super::head;
+use super::reader::Line;
+use super::rejects::Rejects;
+use super::settle::{self, Ending};
+use super::{FileFlow, FileKit, Next, deliver, publish, register};
+use crate::ledger::run::{Lease, Phase, Position, Run, RunState};
+use crate::ledger::{Committed, Seen};
+use crate::ports::Write;
+use crate::trigger::Invocation;
+use crate::{Failure, Rejected, Transient};
+
+/// Between two checkpoints at most this much of the file …
+const SEGMENT: u64 = 8 << 20;
+/// … or this much time.
+const SEGMENT_TIME: SignedDuration = SignedDuration::from_secs(10);
+/// An attempt stops this long before its deadline, so that its last checkpoint is its own decision.
+const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// The lease outlasts the deadline by this, for clocks that differ.
+const SKEW: SignedDuration = SignedDuration::from_secs(2);
+
+/// Why work stopped before the run was settled.
+pub(super) enum Stop {
+    /// The invocation's time is used up; the last checkpoint is good.
+    OutOfTime,
+    /// Another invocation took the run over, or changed it.
+    Fenced,
+    /// The machinery failed.
+    Transient(Transient),
+}
+
+impl From<Transient> for Stop {
+    fn from(fault: Transient) -> Self {
+        Self::Transient(fault)
+    }
+}
+
+/// A claimed run.
+pub(super) struct Attempt<'a> {
+    /// The kit.
+    pub kit: &'a FileKit,
+    /// The run with all that was done since the last checkpoint.
+    pub run: Run,
+    /// Rejected rows since the last piece.
+    pub rejects: Rejects,
+    /// The run as the ledger has it.
+    committed: Seen<Run>,
+    invocation: &'a Invocation,
+    last_checkpoint: Timestamp,
+}
+
+impl<'a> Attempt<'a> {
+    /// Claims `run`, or `None` when another invocation holds it.
+    pub async fn claim(
+        kit: &'a FileKit,
+        run: Seen<Run>,
+        invocation: &'a Invocation,
+    ) -> Result<Option<Self>, Transient> {
+        let now = kit.clock.now();
+        let Seen { value: mut claimed, rev } = run;
+        if claimed.is_held_by_other(&invocation.owner, now) {
+            return Ok(None);
+        }
+        claimed.state = RunState::Working;
+        claimed.attempt = claimed.attempt.saturating_add(1);
+        claimed.idle_attempts = claimed.idle_attempts.saturating_add(1);
+        if claimed.first_turn.is_none() {
+            claimed.first_turn = Some(now);
+            claimed.late = register::is_late(kit, &claimed).await?;
+        }
+        let until = invocation.deadline.saturating_add(SKEW).unwrap_or(invocation.deadline);
+        claimed.lease = Some(Lease { owner: invocation.owner.clone(), until });
+        give_up_when_due(kit, &mut claimed, now);
+        follow_supersession(&mut claimed);
+        if claimed.lookups.is_empty() {
+            claimed.lookups = kit.lookups.current_versions().await?;
+        }
+        let key = Run::key(kit.flow, &claimed.id);
+        let write = Write::put(key, &claimed, Some(rev), None)?;
+        if kit.ledger.commit(&[write]).await? == Committed::LostRace {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            kit,
+            rejects: Rejects::new(kit.rejects.clone(), kit.flow),
+            committed: Seen { value: claimed.clone(), rev: rev + 1 },
+            run: claimed,
+            invocation,
+            last_checkpoint: now,
+        }))
+    }
+
+    /// Works through the phases until the run is ready to end.
+    pub async fn work(&mut self, flow: &FileFlow<'_>) -> Result<Ending, Stop> {
+        loop {
+            let done = match (self.run.phase, flow) {
+                (Phase::Settle(state), _) => return Ok(Ending { state }),
+                (Phase::Drain(state), _) => self.drain(state).await,
+                (Phase::Check, FileFlow::ToFile(flow)) => publish::check(self, flow).await,
+                (Phase::Copy, FileFlow::ToFile(flow)) => publish::copy(self, flow).await,
+                (Phase::Rewrite, FileFlow::ToFile(flow)) => publish::rewrite(self, flow).await,
+                (Phase::Deliver, FileFlow::ToRest(flow)) => deliver::deliver(self, flow).await,
+                (phase, _) => Err(Transient::new(format!("phase {phase:?} is not of this kind of flow")).into()),
+            };
+            match done {
+                Ok(()) => {}
+                Err(Halt::Stop(stop)) => return Err(stop),
+                Err(Halt::Rejected(rejected)) => self.reject_file(&rejected).await?,
+            }
+        }
+    }
+
+    /// Ends the attempt: settles the run, or hands it over.
+    pub async fn end(mut self, outcome: Result<Ending, Stop>, started: Timestamp) -> Result<Next, Transient> {
+        let fault = match outcome {
+            Ok(ending) => match settle::settle(&mut self, &ending, started).await {
+                Ok(()) => return Ok(Next::Settled(self.run.state)),
+                Err(stop) => stop,
+            },
+            Err(stop) => stop,
+        };
+        match fault {
+            // The other one goes on; this message stays until it is done, for it may be the only one left.
+            Stop::Fenced => Ok(Next::Again(Duration::from_secs(60))),
+            Stop::OutOfTime => self.hand_over(Duration::ZERO, None, started).await,
+            Stop::Transient(fault) => {
+                let wait = backoff(self.committed.value.idle_attempts);
+                self.hand_over(wait, Some(fault.chain()), started).await
+            }
+        }
+    }
+
+    /// The file as an object to read.
+    pub fn object(&self) -> Object {
+        Object { source: self.kit.source.clone(), object: self.run.source.clone(), size: self.run.size }
+    }
+
+    /// Whether the invocation's time is nearly used up.
+    pub fn is_out_of_time(&self) -> bool {
+        let stop = self.invocation.deadline.saturating_sub(MARGIN).unwrap_or(self.invocation.deadline);
+        self.kit.clock.now() >= stop
+    }
+
+    /// Whether a checkpoint is due at `position`.
+    pub fn is_due(&self, position: Position) -> bool {
+        let read = position.offset.saturating_sub(self.committed.value.position.offset);
+        read >= SEGMENT || self.kit.clock.now().duration_since(self.last_checkpoint) >= SEGMENT_TIME
+    }
+
+    /// The invocation that works on it.
+    pub fn invocation(&self) -> &Invocation {
+        self.invocation
+    }
+
+    /// The lookups that the run began with.
+    pub async fn lookups(&self) -> Result<Arc<Lookups>, Transient> {
+        self.kit.lookups.at(&self.run.lookups).await
+    }
+
+    /// Notes a rejected row; `raw` is empty where it could not be kept.
+    pub fn reject_row(&mut self, raw: &[u8], at: Position, fault: &RowFault) -> Result<(), Stop> {
+        self.run.counts.rows += 1;
+        self.run.counts.rejected += 1;
+        Ok(self.rejects.push(raw, at, fault.column.as_deref().unwrap_or_default(), &fault.reason)?)
+    }
+
+    /// Writes a piece of the reject files when enough has come together.
+    pub async fn write_large_rejects(&mut self) -> Result<(), Transient> {
+        if self.rejects.is_large() { self.write_rejects().await } else { Ok(()) }
+    }
+
+    async fn write_rejects(&mut self) -> Result<(), Transient> {
+        let mut pieces = std::mem::take(&mut self.run.pieces);
+        let flushed = self.rejects.flush(&self.run, &mut pieces, self.run.attempt).await;
+        self.run.pieces = pieces;
+        flushed
+    }
+
+    /// At the start of a record: checkpoints if that is due, and stops if the time is used up.
+    pub async fn pause(&mut self, position: Position) -> Result<(), Stop> {
+        if self.is_due(position) || self.is_out_of_time() {
+            return self.pause_now(position).await;
+        }
+        Ok(self.write_large_rejects().await?)
+    }
+
+    /// Checkpoints, and stops if the time is used up.
+    pub async fn pause_now(&mut self, position: Position) -> Result<(), Stop> {
+        self.checkpoint(position).await?;
+        if self.is_out_of_time() { Err(Stop::OutOfTime) } else { Ok(()) }
+    }
+
+    /// Counts the rows that will not be delivered, so that the books close. A file that breaks off ends there.
+    async fn drain(&mut self, state: RunState) -> Worked {
+        let head = head::read(self).await?;
+        let mut reader = head::rows(self, &head, self.run.position).await?;
+        loop {
+            match reader.next() {
+                Line::Record(..) | Line::TooLong { .. } => self.run.counts.rows += 1,
+                Line::Nothing => {}
+                Line::End => break,
+                Line::More => {
+                    self.pause(reader.position()).await?;
+                    match reader.fill().await {
+                        Ok(()) => {}
+                        Err(ReadFault::Broken(_)) => break,
+                        Err(ReadFault::Transient(fault)) => return Err(fault.into()),
+                    }
+                }
+            }
+        }
+        Ok(self.enter(Phase::Settle(state), reader.position()).await?)
+    }
+
+    /// Checkpoints at `position`: one conditional write renews the claim, records how far it got, and fences.
+    pub async fn checkpoint(&mut self, position: Position) -> Result<(), Stop> {
+        self.write_rejects().await?;
+        self.run.position = position;
+        self.run.idle_attempts = 0;
+        self.commit(&[]).await?;
+        self.last_checkpoint = self.kit.clock.now();
+        Ok(())
+    }
+
+    /// Moves on to `phase`, at `position`.
+    pub async fn enter(&mut self, phase: Phase, position: Position) -> Result<(), Stop> {
+        self.run.phase = phase;
+        self.checkpoint(position).await
+    }
+
+    /// Writes the run, and `others` with it.
+    pub async fn commit(&mut self, others: &[Write]) -> Result<(), Stop> {
+        let key = Run::key(self.kit.flow, &self.run.id);
+        let write = Write::put(key.clone(), &self.run, Some(self.committed.rev), self.run.expires())?;
+        let mut writes = vec![write];
+        writes.extend_from_slice(others);
+        if self.kit.ledger.commit(&writes).await? == Committed::Yes {
+            self.committed = Seen { value: self.run.clone(), rev: self.committed.rev.saturating_add(1) };
+            return Ok(());
+        }
+        self.adopt_supersession(&key).await
+    }
+
+    /// The run was changed by somebody else. If all they did was to supersede it, it is still ours to drain.
+    async fn adopt_supersession(&mut self, key: &crate::ports::Key) -> Result<(), Stop> {
+        let Some(found) = self.kit.ledger.get::<Run>(key).await? else { return Err(Stop::Fenced) };
+        let ours = found.value.lease == self.committed.value.lease && found.value.attempt == self.committed.value.attempt;
+        if !ours || found.value.superseded_by.is_none() || self.committed.value.superseded_by.is_some() {
+            return Err(Stop::Fenced);
+        }
+        // Back to the last checkpoint: from there the rest is counted as superseded.
+        self.committed = found;
+        Err(Stop::OutOfTime)
+    }
+
+    /// Rejects the file as a whole: what was not delivered before will not be.
+    async fn reject_file(&mut self, rejected: &Rejected) -> Result<(), Stop> {
+        self.back_to_checkpoint();
+        self.run.reason = Some(rejected.reason.clone());
+        let at = Position { offset: 0, line: 1 };
+        self.rejects.push(b"", at, "", &rejected.reason)?;
+        let next = match self.run.head {
+            Some(_) => closing(self.run.phase, RunState::Rejected),
+            None => Phase::Settle(RunState::Rejected),
+        };
+        self.enter(next, self.run.position).await
+    }
+
+    /// Forgets what was done since the last checkpoint.
+    pub fn back_to_checkpoint(&mut self) {
+        self.run = self.committed.value.clone();
+        self.rejects = Rejects::new(self.kit.rejects.clone(), self.kit.flow);
+    }
+
+    async fn hand_over(
+        mut self,
+        wait: Duration,
+        reason: Option<String>,
+        started: Timestamp,
+    ) -> Result<Next, Transient> {
+        self.back_to_checkpoint();
+        self.run.lease = None;
+        self.run.state = RunState::Waiting;
+        match self.commit(&[]).await {
+            Ok(()) | Err(Stop::Fenced | Stop::OutOfTime) => {}
+            Err(Stop::Transient(fault)) => return Err(fault),
+        }
+        settle::report(self.kit, &self.run, "handed-back", reason, started);
+        Ok(Next::Again(wait))
+    }
+}
+
+/// Why a phase stopped: the file is rejected, or the attempt ends.
+pub(super) enum Halt {
+    /// The file as a whole is rejected.
+    Rejected(Rejected),
+    /// The attempt ends.
+    Stop(Stop),
+}
+
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl From<Transient> for Halt {
+    fn from(fault: Transient) -> Self {
+        Self::Stop(Stop::Transient(fault))
+    }
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(rejected) => Self::Rejected(rejected),
+            Failure::Transient(fault) => fault.into(),
+        }
+    }
+}
+
+fn give_up_when_due(kit: &FileKit, run: &mut Run, now: Timestamp) {
+    let tried = run.first_turn.map_or(SignedDuration::ZERO, |first| now.duration_since(first));
+    let idle = run.idle_attempts > kit.limits.idle_attempts;
+    let due = match run.phase {
+        Phase::Settle(_) => false,
+        Phase::Drain(_) => idle,
+        _ => idle || tried > kit.limits.retry,
+    };
+    if due {
+        run.reason = Some(format!(
+            "given up {} minutes after its first turn, after {} attempts without progress",
+            tried.as_mins(),
+            run.idle_attempts
+        ));
+        run.phase = match run.phase {
+            Phase::Drain(state) => Phase::Settle(state),
+            phase => closing(phase, RunState::GivenUp),
+        };
+        run.idle_attempts = 0;
+    }
+}
+
+fn follow_supersession(run: &mut Run) {
+    if run.superseded_by.is_some() && is_delivering(run.phase) {
+        run.phase = closing(run.phase, RunState::Superseded);
+    }
+}
+
+fn is_delivering(phase: Phase) -> bool {
+    matches!(phase, Phase::Check | Phase::Copy | Phase::Rewrite | Phase::Deliver)
+}
+
+/// What follows `phase` when nothing more will be delivered: rows that were not counted yet are counted.
+fn closing(phase: Phase, state: RunState) -> Phase {
+    match phase {
+        Phase::Check | Phase::Deliver => Phase::Drain(state),
+        Phase::Copy | Phase::Rewrite | Phase::Drain(_) | Phase::Settle(_) => Phase::Settle(state),
+    }
+}
+
+/// 2, 4, 8 … seconds, at most five minutes.
+fn backoff(idle_attempts: u32) -> Duration {
+    Duration::from_secs(1_u64.checked_shl(idle_attempts.min(8)).unwrap_or(256)).min(Duration::from_secs(300))
+}
+
+/// Turns a rejection of the whole file into the way a phase reports it.
+pub(super) fn reject(run: &Run, reason: impl Into<String>) -> Halt {
+    Halt::Rejected(Rejected::new(run.source.key.clone(), reason))
+}
+
+/// The result of a phase.
+pub(super) type Worked = Result<(), Halt>;
+

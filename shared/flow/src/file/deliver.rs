@@ -1,0 +1,218 @@
+//! File → REST: valid rows are encoded for the target and sent in numbered parts.
+//!
+//! ```text
+//! rows   r r x r r r r │ r r r x r r │ r …          x = rejected
+//! part   ─────── 1 ────┴────── 2 ────┴── 3 (open)
+//!                      └ checkpoint: the start of the first row of the open part
+//! ```
+//!
+//! A part is cut by the size of its rows alone, from a checkpoint that is always the start of a part, under pinned
+//! lookups: whoever sends part *n* sends the same rows, so a repeat is harmless by its number. A part is sent when the
+//! next valid row is at hand, or the file has ended: so it is always known whether it is the last one. Parts go one
+//! after another; the target's answer to one is waited for before the next is sent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::csv::Record;
+use domain::layout::{HeaderFault, RowFault};
+use domain::lookups::Lookups;
+
+use super::attempt::{Attempt, Halt, Stop, Worked, reject};
+use super::decode::ReadFault;
+use super::head;
+use super::reader::{FileReader, Line, too_long};
+use crate::ledger::run::{Phase, Position, Run, RunState};
+use crate::trigger::Invocation;
+use crate::Failure;
+
+/// What the rows of one file mean, and how they are written for the target.
+pub struct Rows {
+    /// Appends one row to what is sent; its key.
+    pub encode: Box<dyn Fn(&Record<'_>, &mut Vec<u8>) -> Result<Vec<u8>, RowFault> + Send + Sync>,
+}
+
+/// Understands a header.
+pub type OpenRows = fn(&Record<'_>, &Lookups) -> Result<Rows, HeaderFault>;
+
+/// A flow from outbox to API.
+pub struct FileToRest {
+    /// Understands the header.
+    pub open: OpenRows,
+    /// What every part begins with, such as a header.
+    pub prefix: &'static [u8],
+    /// The largest part, in bytes.
+    pub part_size: usize,
+    /// Sends a part.
+    pub target: Arc<dyn DeliverBatch>,
+}
+
+/// One part of a file, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Its number, from 1.
+    pub part: u32,
+    /// Whether it is the last one.
+    pub last: bool,
+    /// Prefix and rows.
+    pub bytes: Bytes,
+    /// Rows in it.
+    pub rows: u64,
+}
+
+/// The target call of a file → REST flow.
+#[async_trait]
+pub trait DeliverBatch: Send + Sync {
+    /// Sends `batch` of `run`; sending it twice must be harmless at the target.
+    ///
+    /// # Errors
+    /// [`Failure::Rejected`] when the target will never take it: the rest of the file is then not sent.
+    async fn deliver(&self, run: &Run, batch: &Batch, invocation: &Invocation) -> Result<(), Failure>;
+}
+
+/// The part that is being filled.
+struct Open {
+    bytes: Vec<u8>,
+    rows: u64,
+    /// Where its first row begins.
+    from: Position,
+    /// By key: the line of a row, and where it is in `bytes`.
+    keys: HashMap<Vec<u8>, (u64, std::ops::Range<usize>)>,
+}
+
+/// Phase [`Phase::Deliver`]: decides every row and sends the valid ones.
+pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Worked {
+    let head = head::read(attempt).await?;
+    let lookups = attempt.lookups().await?;
+    let rows = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
+    let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
+    let mut open = Open::new(flow, attempt.run.position);
+    let mut encoded = Vec::new();
+    loop {
+        let taken = match reader.next() {
+            Line::Record(record, at) => {
+                encoded.clear();
+                match (rows.encode)(&record, &mut encoded) {
+                    Err(fault) => attempt.reject_row(record.raw(), at, &fault)?,
+                    Ok(key) if open.has_room(flow, &encoded) => open.take(attempt, key, &encoded, &record, at)?,
+                    Ok(_) => reader.put_back(at),
+                }
+                // A row that found no room is read again, after the part was sent.
+                reader.position() != at
+            }
+            Line::TooLong { at, length } => {
+                attempt.reject_row(b"", at, &RowFault::row(too_long(at, length)))?;
+                true
+            }
+            Line::Nothing => true,
+            Line::End => break,
+            Line::More => {
+                if let Break::Here = read_on(attempt, &mut reader, &open).await? {
+                    break;
+                }
+                true
+            }
+        };
+        if !taken {
+            send(attempt, flow, &mut open, false).await?;
+            open = Open::new(flow, reader.position());
+            attempt.pause(reader.position()).await?;
+        }
+    }
+    if open.rows > 0 {
+        send(attempt, flow, &mut open, true).await?;
+    }
+    finish(attempt, reader.position()).await
+}
+
+enum Break {
+    Here,
+    No,
+}
+
+/// Reads on. A file that breaks off here keeps what is valid before, and is rejected from this offset.
+async fn read_on(attempt: &mut Attempt<'_>, reader: &mut FileReader, open: &Open) -> Result<Break, Halt> {
+    attempt.write_large_rejects().await?;
+    if attempt.is_out_of_time() {
+        return Err(Stop::OutOfTime.into());
+    }
+    match reader.fill().await {
+        Ok(()) => Ok(Break::No),
+        Err(ReadFault::Broken(why)) if open.rows > 0 || attempt.run.counts.rows > 0 => {
+            let at = reader.position();
+            let rest = reader.rest().to_vec();
+            attempt.reject_row(&rest, at, &RowFault::row(format!("from byte {} on: {why}", at.offset)))?;
+            attempt.run.reason = Some(why);
+            Ok(Break::Here)
+        }
+        Err(fault) => Err(head::halt(&attempt.run, fault)),
+    }
+}
+
+async fn send(attempt: &mut Attempt<'_>, flow: &FileToRest, open: &mut Open, last: bool) -> Worked {
+    let part = attempt.run.parts.saturating_add(1);
+    let bytes = Bytes::from(std::mem::take(&mut open.bytes));
+    let batch = Batch { part, last, bytes, rows: open.rows };
+    flow.target.deliver(&attempt.run, &batch, attempt.invocation()).await?;
+    attempt.run.parts = part;
+    attempt.run.counts.delivered += batch.rows;
+    Ok(())
+}
+
+async fn finish(attempt: &mut Attempt<'_>, position: Position) -> Worked {
+    let counts = attempt.run.counts;
+    if counts.rows == 0 {
+        return Err(reject(&attempt.run, "the file has a header and no rows"));
+    }
+    if counts.delivered == 0 {
+        attempt.run.reason = Some(format!("none of the {} rows is valid", counts.rows));
+        return Ok(attempt.enter(Phase::Settle(RunState::Rejected), position).await?);
+    }
+    let expected = attempt.run.envelope.get("row-count").map(|count| count.trim().parse::<u64>());
+    if let Some(expected) = expected
+        && expected != Ok(counts.rows)
+    {
+        let said = attempt.run.envelope.get("row-count").cloned().unwrap_or_default();
+        attempt.run.reason = Some(format!("row-count says {said:?}, the file has {} rows", counts.rows));
+    }
+    Ok(attempt.enter(Phase::Settle(RunState::Delivered), position).await?)
+}
+
+impl Open {
+    fn new(flow: &FileToRest, from: Position) -> Self {
+        Self { bytes: flow.prefix.to_vec(), rows: 0, from, keys: HashMap::new() }
+    }
+
+    fn has_room(&self, flow: &FileToRest, encoded: &[u8]) -> bool {
+        self.rows == 0 || self.bytes.len() + encoded.len() <= flow.part_size
+    }
+
+    /// Takes a valid row. The same key again within one call: identical is sent once, different is rejected
+    /// (contracts.md §6, "Row keys").
+    fn take(
+        &mut self,
+        attempt: &mut Attempt<'_>,
+        key: Vec<u8>,
+        encoded: &[u8],
+        record: &Record<'_>,
+        at: Position,
+    ) -> Result<(), Stop> {
+        if let Some((line, range)) = self.keys.get(&key) {
+            if self.bytes.get(range.clone()) == Some(encoded) {
+                attempt.run.counts.rows += 1;
+                attempt.run.counts.repeated += 1;
+                return Ok(());
+            }
+            let fault = RowFault::row(format!("duplicate of line {line}"));
+            return attempt.reject_row(record.raw(), at, &fault);
+        }
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(encoded);
+        self.keys.insert(key, (at.line, start..self.bytes.len()));
+        self.rows += 1;
+        attempt.run.counts.rows += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! The beginning of a file: how it is packed and delimited, and its header.
+
+use domain::csv::{Delimiter, Record, Split, Splitter, foreign_encoding, strip_bom};
+use domain::layout::HeaderFault;
+
+use super::attempt::{Attempt, Halt, Stop, reject};
+use super::decode::{self, Decoded, ReadFault};
+use super::reader::{FileReader, moved};
+use crate::ledger::run::{Head, Position, Run};
+
+/// The longest header accepted: it is kept in the ledger with the run.
+const LONGEST_HEADER: usize = 64 << 10;
+
+/// The head of the run's file: from the ledger, or read now.
+pub(super) async fn read(attempt: &mut Attempt<'_>) -> Result<Head, Halt> {
+    if let Some(head) = &attempt.run.head {
+        return Ok(head.clone());
+    }
+    if attempt.run.size == 0 {
+        return Err(reject(&attempt.run, "the file is empty"));
+    }
+    let object = attempt.object();
+    let encoding = decode::detect(&object).await.map_err(|e| halt(&attempt.run, e))?;
+    let mut decoded = Decoded::open(&object, encoding, 0).await.map_err(|e| halt(&attempt.run, e))?;
+    let mut first = vec![0; LONGEST_HEADER + 4];
+    let mut have = 0;
+    while have < first.len() {
+        match decoded.read(first.get_mut(have..).unwrap_or_default()).await {
+            Ok(0) => break,
+            Ok(read) => have += read,
+            // A file that breaks off soon after its header still has a header.
+            Err(ReadFault::Broken(_)) if have > 0 => break,
+            Err(fault) => return Err(halt(&attempt.run, fault)),
+        }
+    }
+    let at_end = have < first.len();
+    first.truncate(have);
+    if first.is_empty() {
+        return Err(reject(&attempt.run, "the file is empty"));
+    }
+    if let Some(foreign) = foreign_encoding(&first) {
+        return Err(reject(&attempt.run, format!("the file is {foreign}; it must be UTF-8")));
+    }
+    let text = strip_bom(&first);
+    let bom = text.len() < first.len();
+    let (header, rows_at) = split_header(text, at_end).map_err(|why| reject(&attempt.run, why))?;
+    let rows_at = Position { offset: rows_at.offset + if bom { 3 } else { 0 }, line: rows_at.line };
+    let head = Head { encoding, bom, header, rows_at };
+    attempt.run.head = Some(head.clone());
+    attempt.run.position = rows_at;
+    Ok(head)
+}
+
+/// The header of `text` and where the first row begins, before the mark is counted.
+fn split_header(text: &[u8], at_end: bool) -> Result<(String, Position), String> {
+    let mut splitter = Splitter::new(Delimiter::sniff(text));
+    let mut position = Position { offset: 0, line: 1 };
+    let mut rest = text;
+    loop {
+        match splitter.split(rest, at_end) {
+            Split::Blank { len, lines } => {
+                position = moved(position, len, lines);
+                rest = rest.get(len..).unwrap_or_default();
+            }
+            Split::Record(record) if record.raw().len() <= LONGEST_HEADER => {
+                let header = std::str::from_utf8(record.raw()).map_err(|_| "the header is not valid UTF-8")?;
+                let rows_at = moved(position, record.raw().len(), record.lines());
+                return Ok((header.to_owned(), rows_at));
+            }
+            Split::End => return Err("the file has nothing but blank lines".into()),
+            Split::Record(_) | Split::Incomplete | Split::TooLong => {
+                return Err(format!("the header is longer than {LONGEST_HEADER} bytes"));
+            }
+        }
+    }
+}
+
+/// Lets `open` understand the header; a fault of the header rejects the file.
+pub(super) fn understand<T>(
+    run: &Run,
+    head: &Head,
+    open: impl FnOnce(&Record<'_>) -> Result<T, HeaderFault>,
+) -> Result<T, Halt> {
+    let mut splitter = Splitter::new(delimiter(head));
+    match splitter.split(head.header.as_bytes(), true) {
+        Split::Record(record) => open(&record).map_err(|fault| reject(run, fault.to_string())),
+        _ => Err(reject(run, "the header cannot be read")),
+    }
+}
+
+/// What separates the fields.
+pub(super) fn delimiter(head: &Head) -> Delimiter {
+    Delimiter::sniff(head.header.as_bytes())
+}
+
+/// A reader of the run's rows from `position` on.
+pub(super) async fn rows(attempt: &Attempt<'_>, head: &Head, position: Position) -> Result<FileReader, Halt> {
+    let opened = FileReader::open(&attempt.object(), head.encoding, delimiter(head), position).await;
+    opened.map_err(|fault| halt(&attempt.run, fault))
+}
+
+/// A fault of reading, as a phase reports it.
+pub(super) fn halt(run: &Run, fault: ReadFault) -> Halt {
+    match fault {
+        ReadFault::Broken(why) => reject(run, why),
+        ReadFault::Transient(fault) => Halt::Stop(Stop::Transient(fault)),
+    }
+}

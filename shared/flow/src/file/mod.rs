@@ -1,0 +1,174 @@
+//! The file pipeline: from the notification of a new object to its settled run.
+//!
+//! ```text
+//! arrival ─ register ─ turn ─ claim ─┬─ file → file: Check ─ (Held) ─ Copy | Rewrite ─┬─ Settle ─ next file's turn
+//!                                    └─ file → REST: Deliver ─────────────────────────┘
+//! ```
+//!
+//! A flow passes what differs: how its file is understood ([`FileToFile`], [`FileToRest`]) and where its rows go.
+
+mod arrival;
+mod attempt;
+mod decode;
+mod deliver;
+mod head;
+mod publish;
+mod reader;
+mod register;
+mod rejects;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use arrival::{Arrival, parse as parse_notification};
+pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
+pub use publish::{FileToFile, OpenSheet, Sheet};
+pub use rejects::RejectStore;
+
+use crate::ledger::Ledger;
+use crate::ledger::run::{Phase, RunState};
+use crate::lookups::LookupBook;
+use crate::ports::{Clock, Notifier, Queue, Source, Telemetry};
+use crate::trigger::{Delivery, Invocation};
+use crate::Transient;
+use attempt::Attempt;
+use register::Registered;
+
+/// Limits of file runs, parameters of the template.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// A file → file run is held above this many rejected rows …
+    pub hold_rows: u64,
+    /// … and this percentage of them.
+    pub hold_percent: u64,
+    /// From a file's first turn to giving it up.
+    pub retry: jiff::SignedDuration,
+    /// Attempts without progress before it is given up.
+    pub idle_attempts: u32,
+}
+
+impl Default for Limits {
+    /// The values of architecture.md §2.4 and §3.
+    fn default() -> Self {
+        Self { hold_rows: 100, hold_percent: 5, retry: jiff::SignedDuration::from_hours(24), idle_attempts: 20 }
+    }
+}
+
+/// What every file flow works with.
+#[derive(Clone)]
+pub struct FileKit {
+    /// The flow's name.
+    pub flow: &'static str,
+    /// Whether its files are taken one at a time, in order of arrival (contracts.md §6, "Order").
+    pub in_order: bool,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Reads the outbox.
+    pub source: Arc<dyn Source>,
+    /// The flow's rejects.
+    pub rejects: RejectStore,
+    /// The flow's own queue.
+    pub queue: Arc<dyn Queue>,
+    /// Tells people.
+    pub notifier: Arc<dyn Notifier>,
+    /// Log line and metrics.
+    pub telemetry: Arc<dyn Telemetry>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The domain value maps.
+    pub lookups: LookupBook,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// One of the two kinds of file flow.
+pub enum FileFlow<'a> {
+    /// Rows are published in an inbox.
+    ToFile(&'a FileToFile),
+    /// Rows are sent to an API.
+    ToRest(&'a FileToRest),
+}
+
+/// What is to happen with the queue's message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// The run is settled: the message can go.
+    Settled(RunState),
+    /// There was nothing to do: a test event, or no notification at all.
+    Nothing,
+    /// The message stays, and is shown again after the delay.
+    Again(Duration),
+}
+
+/// Handles one message of the flow's queue, and says whether it may be deleted.
+pub async fn handle(kit: &FileKit, flow: &FileFlow<'_>, delivery: &Delivery, invocation: &Invocation) -> Next {
+    let arrivals = match parse_notification(&delivery.body) {
+        Ok(arrivals) => arrivals,
+        Err(rejected) => {
+            // It can never succeed, and nobody sent a file with it: people are told and the message goes.
+            return match settle::tell_unreadable(kit, &rejected).await {
+                Ok(()) => Next::Nothing,
+                Err(_) => Next::Again(Duration::from_secs(60)),
+            };
+        }
+    };
+    let mut next = Next::Nothing;
+    for arrival in &arrivals {
+        match process(kit, flow, arrival, invocation).await {
+            Next::Again(delay) => next = Next::Again(delay),
+            settled if !matches!(next, Next::Again(_)) => next = settled,
+            _ => {}
+        }
+    }
+    if let (Next::Again(delay), Some(receipt)) = (&next, &delivery.receipt) {
+        // Should this fail, the message comes back when its visibility timeout ends.
+        if let Err(fault) = kit.queue.hand_back(receipt, *delay).await {
+            tracing::warn!(flow = kit.flow, fault = fault.chain(), "the message comes back after its timeout");
+        }
+    }
+    next
+}
+
+/// Processes one new version, as far as this invocation gets.
+pub async fn process(kit: &FileKit, flow: &FileFlow<'_>, arrival: &Arrival, invocation: &Invocation) -> Next {
+    let started = kit.clock.now();
+    match try_process(kit, flow, arrival, invocation, started).await {
+        Ok(next) => next,
+        Err(fault) => {
+            tracing::warn!(flow = kit.flow, fault = fault.chain(), "handed back");
+            Next::Again(Duration::from_secs(15))
+        }
+    }
+}
+
+async fn try_process(
+    kit: &FileKit,
+    flow: &FileFlow<'_>,
+    arrival: &Arrival,
+    invocation: &Invocation,
+    started: jiff::Timestamp,
+) -> Result<Next, Transient> {
+    let phase = match flow {
+        FileFlow::ToFile(_) => Phase::Check,
+        FileFlow::ToRest(_) => Phase::Deliver,
+    };
+    let run = match register::register(kit, arrival, phase, invocation).await? {
+        Registered::Open(run) => run,
+        Registered::Settled(state) => return Ok(Next::Settled(state)),
+    };
+    if kit.in_order && !register::take_turn(kit, &run.value).await? {
+        return Ok(Next::Again(WAITING));
+    }
+    let Some(mut attempt) = Attempt::claim(kit, *run, invocation).await? else {
+        return Ok(Next::Again(WAITING));
+    };
+    let outcome = attempt.work(flow).await;
+    attempt.end(outcome, started).await
+}
+
+/// How long a file waits before it looks whether its turn has come.
+const WAITING: Duration = Duration::from_secs(10);
+

@@ -1,0 +1,225 @@
+//! File → file: every row is checked first, then the file appears whole in the inbox.
+//!
+//! A clean file is copied by the store, byte for byte. Otherwise a second pass writes the valid rows as UTF-8, comma,
+//! our column names. Parts are cut by size alone and from pinned lookups, so whoever writes part *n* writes the same
+//! bytes: a slow twin does no harm.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::csv::{Delimiter, Record};
+use domain::layout::{Columns, HeaderFault, RowFault};
+use domain::lookups::Lookups;
+
+use super::attempt::{Attempt, Halt, Stop, Worked, reject};
+use super::head;
+use super::reader::{Line, too_long};
+use super::rejects::too_many;
+use crate::ledger::run::{Encoding, Head, Phase, Position, Run, RunState};
+use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, UploadId};
+
+/// Parts of the second pass.
+const REWRITTEN_PART: usize = 8 << 20;
+/// Parts of the copy: 5 GiB are allowed, and up to 10,000 of them.
+const COPIED_PART: u64 = 1 << 30;
+
+/// What the rows of one file mean.
+pub struct Sheet {
+    /// Its columns.
+    pub columns: Columns,
+    /// Decides one row.
+    pub check: Box<dyn Fn(&Record<'_>) -> Result<(), RowFault> + Send + Sync>,
+}
+
+/// Understands a header.
+pub type OpenSheet = fn(&Record<'_>, &Lookups) -> Result<Sheet, HeaderFault>;
+
+/// A flow from outbox to inbox.
+pub struct FileToFile {
+    /// Understands the header.
+    pub open: OpenSheet,
+    /// The receiver's inbox.
+    pub inbox: Arc<dyn Outlet>,
+    /// Looks whether a file is there already. The inbox's name.
+    pub inbox_bucket: String,
+}
+
+/// Phase [`Phase::Check`]: decides every row, and with them the file.
+pub(super) async fn check(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
+    let head = head::read(attempt).await?;
+    let lookups = attempt.lookups().await?;
+    let sheet = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
+    let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
+    loop {
+        match reader.next() {
+            Line::Record(record, at) => attempt.check_row(&sheet, &record, at)?,
+            Line::TooLong { at, length } => attempt.reject_row(b"", at, &RowFault::row(too_long(at, length)))?,
+            Line::Nothing => {}
+            Line::End => break,
+            Line::More => {
+                attempt.pause(reader.position()).await?;
+                reader.fill().await.map_err(|fault| head::halt(&attempt.run, fault))?;
+            }
+        }
+    }
+    let next = verdict(attempt, &head, &sheet)?;
+    let begin = if next == Phase::Rewrite { head.rows_at } else { reader.position() };
+    Ok(attempt.enter(next, begin).await?)
+}
+
+/// What becomes of a file whose rows are all decided.
+fn verdict(attempt: &mut Attempt<'_>, head: &Head, sheet: &Sheet) -> Result<Phase, Halt> {
+    let run = &mut attempt.run;
+    let counts = run.counts;
+    let expected = run.envelope.get("row-count").map(|count| count.trim().parse::<u64>());
+    match expected {
+        None => {}
+        Some(Ok(expected)) if expected == counts.rows => {}
+        Some(Ok(expected)) => {
+            let why = format!("row-count says {expected} rows, the file has {}", counts.rows);
+            return Err(reject(run, why));
+        }
+        Some(Err(_)) => return Err(reject(run, "the metadata row-count is not a number")),
+    }
+    if counts.rows == 0 {
+        return Err(reject(run, "the file has a header and no rows"));
+    }
+    if counts.rejected == counts.rows {
+        return Err(reject(run, format!("none of the {} rows is valid", counts.rows)));
+    }
+    if too_many(run, &attempt.kit.limits) {
+        run.reason = Some(format!("held: {} of {} rows were rejected", counts.rejected, counts.rows));
+        return Ok(Phase::Settle(RunState::Held));
+    }
+    Ok(if is_clean(run, head, sheet) { Phase::Copy } else { Phase::Rewrite })
+}
+
+fn is_clean(run: &Run, head: &Head, sheet: &Sheet) -> bool {
+    run.counts.rejected == 0
+        && head.encoding == Encoding::Plain
+        && !head.bom
+        && head::delimiter(head) == Delimiter::Comma
+        && sheet.columns.is_canonical()
+}
+
+/// Phase [`Phase::Copy`]: the store copies the version that was validated.
+pub(super) async fn copy(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
+    let to = destination(&attempt.run);
+    let upload = upload(attempt, flow, &to).await?;
+    let (source, etag, size) = (attempt.run.source.clone(), attempt.run.etag.clone(), attempt.run.size);
+    let mut from = u64::from(attempt.run.parts) * COPIED_PART;
+    while from < size {
+        let len = COPIED_PART.min(size - from);
+        let number = attempt.run.parts.saturating_add(1);
+        let part = Part::Copy { source: source.clone(), etag: etag.clone(), from, len };
+        flow.inbox.part(&to.key, &upload, number, part).await?;
+        attempt.run.parts = number;
+        from += len;
+        if from < size {
+            attempt.pause_now(attempt.run.position).await?;
+        }
+    }
+    finish(attempt, flow, &to, &upload).await
+}
+
+/// Phase [`Phase::Rewrite`]: valid rows, as comma-separated UTF-8 under our column names.
+pub(super) async fn rewrite(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
+    let head = head::read(attempt).await?;
+    let lookups = attempt.lookups().await?;
+    let sheet = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
+    let to = destination(&attempt.run);
+    let upload = upload(attempt, flow, &to).await?;
+    let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
+    let mut out = Vec::new();
+    if attempt.run.parts == 0 {
+        sheet.columns.write_header(&mut out);
+    }
+    loop {
+        match reader.next() {
+            Line::Record(record, _) => {
+                if (sheet.check)(&record).is_ok() {
+                    record.write_csv(&mut out);
+                }
+            }
+            Line::TooLong { .. } | Line::Nothing => {}
+            Line::End => break,
+            Line::More => reader.fill().await.map_err(|fault| head::halt(&attempt.run, fault))?,
+        }
+        if out.len() >= REWRITTEN_PART {
+            write_part(attempt, flow, &to, &upload, std::mem::take(&mut out)).await?;
+            attempt.pause_now(reader.position()).await?;
+        }
+    }
+    if !out.is_empty() {
+        write_part(attempt, flow, &to, &upload, out).await?;
+    }
+    finish(attempt, flow, &to, &upload).await
+}
+
+async fn write_part(
+    attempt: &mut Attempt<'_>,
+    flow: &FileToFile,
+    to: &Destination,
+    upload: &UploadId,
+    out: Vec<u8>,
+) -> Worked {
+    let number = attempt.run.parts.saturating_add(1);
+    flow.inbox.part(&to.key, upload, number, Part::Bytes(Bytes::from(out))).await?;
+    attempt.run.parts = number;
+    Ok(())
+}
+
+/// The upload in progress, or a new one that the ledger knows before its first part.
+async fn upload(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination) -> Result<UploadId, Halt> {
+    if let Some(upload) = &attempt.run.upload {
+        return Ok(upload.clone());
+    }
+    let upload = flow.inbox.begin(to).await?;
+    attempt.run.upload = Some(upload.clone());
+    attempt.commit(&[]).await?;
+    Ok(upload)
+}
+
+/// Makes the object visible. An upload that is gone was finished by an earlier attempt of this run, whose answer was
+/// lost; the object's metadata says so. If it does not, the run starts its upload anew.
+async fn finish(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination, upload: &UploadId) -> Worked {
+    if flow.inbox.finish(&to.key, upload).await? == Finished::NoSuchUpload {
+        let there = ObjectRef { bucket: flow.inbox_bucket.clone(), key: to.key.clone(), version: None };
+        let meta = attempt.kit.source.head(&there).await?;
+        let is_ours = meta.is_some_and(|meta| meta.metadata.get(RUN) == Some(&attempt.run.id.to_string()));
+        if !is_ours {
+            attempt.run.upload = None;
+            attempt.run.parts = 0;
+            let begin = attempt.run.head.as_ref().map_or(Position::default(), |head| head.rows_at);
+            return Ok(attempt.enter(attempt.run.phase, begin).await?);
+        }
+    }
+    Ok(attempt.enter(Phase::Settle(RunState::Delivered), attempt.run.position).await?)
+}
+
+/// The metadata by which a delivered file names its run.
+const RUN: &str = "run-id";
+
+fn destination(run: &Run) -> Destination {
+    let key = run.source.key.as_str();
+    let packed = run.head.as_ref().is_some_and(|head| head.encoding != Encoding::Plain);
+    let plain = key.strip_suffix(".gz").or_else(|| key.strip_suffix(".zip")).filter(|_| packed).unwrap_or(key);
+    let mut metadata: Metadata = run.envelope.clone();
+    metadata.insert(RUN.into(), run.id.to_string());
+    metadata.insert("correlation-id".into(), run.correlation.clone());
+    let delivered = run.counts.rows.saturating_sub(run.counts.rejected);
+    metadata.insert("row-count".into(), delivered.to_string());
+    Destination { key: plain.to_owned(), metadata }
+}
+
+impl Attempt<'_> {
+    fn check_row(&mut self, sheet: &Sheet, record: &Record<'_>, at: Position) -> Result<(), Stop> {
+        match (sheet.check)(record) {
+            Ok(()) => {
+                self.run.counts.rows += 1;
+                Ok(())
+            }
+            Err(fault) => self.reject_row(record.raw(), at, &fault),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The file pipeline over the in-memory ports.
+
+mod harness;
+mod order;
+mod publish;
+mod resume;
+mod rest;

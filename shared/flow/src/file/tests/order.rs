@@ -1,0 +1,71 @@
+use super::harness::Bench;
+use crate::file::Next;
+use crate::ledger::run::RunState;
+
+const ONE: &str = "key,value\na,1\n";
+
+#[tokio::test]
+async fn a_file_waits_for_an_earlier_one_that_is_not_settled() {
+    let bench = Bench::new();
+    bench.taken.lost_answers.lock().unwrap().push(1);
+    let first = bench.drop_file("1.csv", ONE);
+    bench.world.clock.advance(std::time::Duration::from_secs(5));
+    let second = bench.drop_file("2.csv", ONE);
+    assert!(matches!(bench.send(&first).await, Next::Again(_)));
+    assert!(matches!(bench.send(&second).await, Next::Again(_)));
+    assert_eq!(bench.run(&second).attempt, 0, "waiting is no attempt");
+    assert_eq!(bench.send(&first).await, Next::Settled(RunState::Delivered));
+    assert_eq!(bench.send(&second).await, Next::Settled(RunState::Delivered));
+}
+
+#[tokio::test]
+async fn a_file_that_is_registered_after_a_later_one_has_begun_goes_next_and_is_marked_late() {
+    let bench = Bench::new();
+    let earlier = bench.drop_file("1.csv", ONE);
+    bench.world.clock.advance(std::time::Duration::from_secs(5));
+    let later = bench.drop_file("2.csv", ONE);
+    bench.send(&later).await;
+    assert_eq!(bench.send(&earlier).await, Next::Settled(RunState::Delivered));
+    assert!(bench.run(&earlier).late);
+    assert!(!bench.run(&later).late);
+    assert!(bench.world.notices.all().remove(0).text.contains("Late"));
+}
+
+#[tokio::test]
+async fn an_unfinished_older_version_of_a_key_is_superseded_and_its_rest_is_counted() {
+    let bench = Bench::new();
+    bench.taken.lost_answers.lock().unwrap().push(1);
+    let older = bench.drop_file("f.csv", "key,value\na,1\nb,2\n");
+    assert!(matches!(bench.send(&older).await, Next::Again(_)));
+    bench.world.clock.advance(std::time::Duration::from_secs(5));
+    let newer = bench.drop_file("f.csv", "key,value\na,3\n");
+    assert!(matches!(bench.send(&newer).await, Next::Again(_)));
+    assert_eq!(bench.send(&older).await, Next::Settled(RunState::Superseded));
+    assert_eq!(bench.send(&newer).await, Next::Settled(RunState::Delivered));
+    let counts = bench.counts(&older);
+    assert_eq!((counts.rows, counts.superseded), (2, 2));
+    assert!(counts.balance());
+}
+
+#[tokio::test]
+async fn an_older_version_whose_event_comes_after_the_newer_ones_is_not_delivered() {
+    let bench = Bench::new();
+    let older = bench.drop_file("f.csv", ONE);
+    bench.world.clock.advance(std::time::Duration::from_secs(5));
+    let newer = bench.drop_file("f.csv", "key,value\nz,9\n");
+    bench.send(&newer).await;
+    assert_eq!(bench.send(&older).await, Next::Settled(RunState::Superseded));
+    assert_eq!(bench.taken.rows(), "z=9\n");
+}
+
+#[tokio::test]
+async fn a_version_that_was_removed_before_it_was_read_is_reported_and_ends() {
+    let bench = Bench::new();
+    let gone = crate::ports::ObjectRef {
+        bucket: super::harness::OUTBOX.into(),
+        key: "gone.csv".into(),
+        version: Some("v9".into()),
+    };
+    assert_eq!(bench.send(&gone).await, Next::Settled(RunState::Rejected));
+    assert!(bench.world.notices.all().remove(0).text.contains("removed before it was read"));
+}

@@ -1,0 +1,151 @@
+//! Messages. A message is one (flow, message key); sent again, it is recognised by the hash of its body.
+//!
+//! ```text
+//!  door: stored ─ queued ─ 202                worker
+//!  ──────────────────▶ Accepted ──────────────▶ Delivered            positive end
+//!                          ▲                 ├─▶ Refused              a business error; the source was told
+//!                          │                 └─▶ Failed               given up; the source was told
+//!                          └── sent again, or resubmitted ─┘
+//! ```
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::ports::Key;
+
+/// How long ended messages stay in the ledger, and so how long a repeat is recognised (architecture.md §3).
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Where a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MessageState {
+    /// Taken from its sender; it will reach an end.
+    Accepted,
+    /// The target has it.
+    Delivered,
+    /// Refused on business grounds, by us or by the target.
+    Refused,
+    /// Given up after the retry limit.
+    Failed,
+}
+
+impl MessageState {
+    /// The state in one word, for logs, metrics and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Where a body is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// Here.
+    Inline(String),
+    /// Under this key of the bodies bucket.
+    Stored(String),
+}
+
+/// What a target answered, kept while the source has not been told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The acknowledgement, as the flow wrote it down.
+    pub ack: Value,
+    /// How the message ends once the source has been told.
+    pub ends: MessageState,
+    /// Why, unless it ends well.
+    pub reason: Option<String>,
+}
+
+/// One message, as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its key within the flow.
+    pub key: String,
+    /// The FIFO group of its ordering key.
+    pub group: String,
+    /// The hash of its body.
+    pub body_hash: String,
+    /// Its body.
+    pub body: Body,
+    /// The correlation id of the request that brought it.
+    pub correlation: String,
+    /// When the present attempt was accepted; the retry limit counts from here.
+    pub accepted: Timestamp,
+    /// 1, and one more each time that it was sent again after a failure.
+    pub attempt: u32,
+    /// Its place in the order of its group: the queue's sequence number when it was first seen there.
+    pub position: Option<String>,
+    /// Delivered although a newer message of its group has been: a person said so.
+    pub forced: bool,
+    /// Where it stands.
+    pub state: MessageState,
+    /// What the target answered, if the source has not been told yet.
+    pub answered: Option<Answered>,
+    /// The first result, given again when it is sent again.
+    pub result: Option<Value>,
+    /// Why it did not end well.
+    pub reason: Option<String>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+impl Message {
+    /// The key of message `key` of `flow`.
+    #[must_use]
+    pub fn key(flow: &str, key: &str) -> Key {
+        Key { partition: format!("{flow}#message#{key}"), sort: "message".into() }
+    }
+
+    /// When the ledger may forget it: never while it is open.
+    #[must_use]
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.ended.and_then(|ended| ended.checked_add(REMEMBERED).ok())
+    }
+}
+
+/// The message that was delivered last in its group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastDelivered {
+    /// Its place.
+    pub position: String,
+    /// Its key.
+    pub message: String,
+}
+
+impl LastDelivered {
+    /// The key of the last delivered message of `group`.
+    #[must_use]
+    pub fn key(flow: &str, group: &str) -> Key {
+        Key { partition: format!("{flow}#last#{group}"), sort: "last".into() }
+    }
+}
+
+/// The FIFO group of an ordering key. SQS allows 128 letters, digits and marks: what does not fit is hashed.
+#[must_use]
+pub fn group(ordering_key: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    if ordering_key.len() <= 100 && !ordering_key.is_empty() && ordering_key.chars().all(plain) {
+        return ordering_key.to_owned();
+    }
+    format!("sha256:{}", hex::encode(Sha256::digest(ordering_key.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::group;
+
+    #[test]
+    fn an_ordering_key_becomes_a_group_that_the_queue_accepts_and_keys_never_share_one() {
+        assert_eq!(group("4711-A"), "4711-A");
+        assert_eq!(group("Zürich 1").len(), "sha256:".len() + 64);
+        assert_ne!(group("a b"), group("a  b"));
+    }
+}

@@ -1,0 +1,30 @@
+//! The flow kit: what every flow shares, and nothing that only one flow needs.
+//!
+//! ```text
+//! ports      what a flow may ask of the world, a few verbs each
+//! memory     the same ports over plain maps: real implementations, used by tests and the simulation
+//! suite      one contract suite that both they and the AWS ones pass
+//! ledger     runs and messages: who works on what, how far it got, how it ended
+//! lookups    the domain value maps, re-read at run time, the last good version kept
+//! sync_ack   telling DACS what became of its sync request
+//! target     calls to a neighbour: rate, retry, deadline
+//! trigger    what starts a flow, as plain data
+//! file       the file pipeline: file → file and file → REST
+//! message    the message pipeline: door and worker
+//! ```
+//!
+//! A flow is a layout or a message, a mapping and a target call; it passes these to one of the two pipelines.
+
+pub mod error;
+pub mod file;
+pub mod ledger;
+pub mod lookups;
+pub mod memory;
+pub mod message;
+pub mod ports;
+pub mod suite;
+pub mod sync_ack;
+pub mod target;
+pub mod trigger;
+
+pub use error::{Failure, Rejected, Transient};

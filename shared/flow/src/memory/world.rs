@@ -1,0 +1,155 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Fifo, ManualClock, Notices, Objects, Reports, Table};
+use crate::file::{FileKit, Limits, RejectStore};
+use crate::ledger::Ledger;
+use crate::ledger::run::{Run, RunId};
+use crate::lookups::LookupBook;
+use crate::message::{BodyStore, MessageKit};
+use crate::ports::{Clock, Notifier, ObjectRef, Source};
+use crate::trigger::{Delivery, Invocation};
+
+/// A whole platform in memory: one of each port, and kits for flows over them.
+#[derive(Clone)]
+pub struct World {
+    /// Time.
+    pub clock: ManualClock,
+    /// All buckets.
+    pub objects: Objects,
+    /// The ledger's table.
+    pub table: Table,
+    /// The queue of the flow under test.
+    pub queue: Fifo,
+    /// What people were told.
+    pub notices: Notices,
+    /// What was logged.
+    pub reports: Reports,
+}
+
+/// The bucket for rejects.
+pub const REJECTS: &str = "rejects";
+/// The bucket for large message bodies.
+pub const BODIES: &str = "bodies";
+/// The bucket for lookups.
+pub const CONFIG: &str = "config";
+
+impl World {
+    /// An empty world at `start`.
+    #[must_use]
+    pub fn new(start: Timestamp) -> Self {
+        let clock = ManualClock::new(start);
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        Self {
+            clock,
+            objects: Objects::new(shared.clone()),
+            table: Table::default(),
+            queue: Fifo::new(shared, Duration::from_secs(130)),
+            notices: Notices::default(),
+            reports: Reports::default(),
+        }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(Arc::new(self.table.clone()))
+    }
+
+    /// The lookups `names` of `flow`.
+    #[must_use]
+    pub fn lookups(&self, flow: &'static str, names: &'static [&'static str]) -> LookupBook {
+        let source: Arc<dyn Source> = Arc::new(self.objects.clone());
+        let notifier: Arc<dyn Notifier> = Arc::new(self.notices.clone());
+        LookupBook::new(flow, names, (CONFIG.into(), source), self.ledger(), (notifier, Arc::new(self.clock.clone())))
+    }
+
+    /// The kit of a file flow.
+    #[must_use]
+    pub fn file_kit(&self, flow: &'static str, lookups: &'static [&'static str]) -> FileKit {
+        FileKit {
+            flow,
+            in_order: true,
+            ledger: self.ledger(),
+            source: Arc::new(self.objects.clone()),
+            rejects: RejectStore {
+                bucket: REJECTS.into(),
+                outlet: Arc::new(self.objects.outlet(REJECTS)),
+                source: Arc::new(self.objects.clone()),
+            },
+            queue: Arc::new(self.queue.clone()),
+            notifier: Arc::new(self.notices.clone()),
+            telemetry: Arc::new(self.reports.clone()),
+            clock: Arc::new(self.clock.clone()),
+            lookups: self.lookups(flow, lookups),
+            limits: Limits::default(),
+        }
+    }
+
+    /// The kit of a message flow.
+    #[must_use]
+    pub fn message_kit(&self, flow: &'static str, lookups: &'static [&'static str]) -> MessageKit {
+        MessageKit {
+            flow,
+            ledger: self.ledger(),
+            bodies: BodyStore {
+                bucket: BODIES.into(),
+                outlet: Arc::new(self.objects.outlet(BODIES)),
+                source: Arc::new(self.objects.clone()),
+            },
+            queue: Arc::new(self.queue.clone()),
+            notifier: Arc::new(self.notices.clone()),
+            telemetry: Arc::new(self.reports.clone()),
+            clock: Arc::new(self.clock.clone()),
+            lookups: self.lookups(flow, lookups),
+            retry_limit: jiff::SignedDuration::from_hours(24),
+        }
+    }
+
+    /// An invocation by `owner` that may run for 120 seconds from now.
+    #[must_use]
+    pub fn invocation(&self, owner: &str) -> Invocation {
+        let deadline = self.clock.now().saturating_add(jiff::SignedDuration::from_secs(120));
+        Invocation {
+            deadline: deadline.unwrap_or(Timestamp::MAX),
+            owner: owner.into(),
+            correlation: format!("correlation-{owner}"),
+        }
+    }
+
+    /// The notification that S3 sends for `object`, as the queue delivers it.
+    #[must_use]
+    pub fn notification(&self, object: &ObjectRef) -> Delivery {
+        let body = serde_json::json!({"Records": [{
+            "eventVersion": "2.1",
+            "eventName": "ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": object.bucket},
+                "object": {"key": form_encoded(&object.key), "versionId": object.version, "sequencer": "00"},
+            },
+        }]});
+        Delivery {
+            body: body.to_string(),
+            receipt: None,
+            receive_count: 1,
+            group: None,
+            sequence: None,
+            message_id: format!("{}@{}", object.key, object.version.as_deref().unwrap_or_default()),
+            sent: self.clock.now(),
+        }
+    }
+
+    /// The run of `flow` over `object`, as the ledger has it.
+    #[must_use]
+    pub fn run(&self, flow: &str, object: &ObjectRef) -> Option<Run> {
+        let key = Run::key(flow, &RunId::of(flow, object));
+        let item = self.table.items().into_iter().find(|item| item.key == key)?;
+        serde_json::from_str(&item.body).ok()
+    }
+}
+
+fn form_encoded(key: &str) -> String {
+    percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC).to_string().replace("%20", "+")
+}

@@ -1,0 +1,184 @@
+//! The door: validates, stores, queues, and only then says 202. What it has accepted is never lost.
+
+use bytes::Bytes;
+use domain::json::{BODY_LIMIT, Problem};
+use serde_json::json;
+
+use super::{Identify, Identity, MessageKit};
+use crate::Transient;
+use crate::ledger::message::{Body, LastDelivered, Message, MessageState, group};
+use crate::ledger::{Committed, Seen};
+use crate::ports::{Destination, Metadata, Outgoing, Write};
+use crate::trigger::{HttpReply, HttpRequest};
+
+/// Bodies over this size are kept in the bodies bucket.
+const LARGEST_INLINE: usize = 100 * 1024;
+/// How often a registration that lost a race is tried again at once.
+const RACES: u32 = 5;
+
+/// Takes a message from its sender (architecture.md §2.9 and §2.10).
+pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest) -> HttpReply {
+    if request.body.len() > BODY_LIMIT {
+        return problem(&Problem::too_large(BODY_LIMIT));
+    }
+    let identity = match identify(&request.body) {
+        Ok(identity) => identity,
+        Err(refused) => return problem(&refused),
+    };
+    match take(kit, &identity, request).await {
+        Ok(reply) => reply,
+        Err(fault) => {
+            tracing::warn!(flow = kit.flow, correlation = request.correlation, fault = fault.chain(), "not accepted");
+            unavailable(&request.correlation)
+        }
+    }
+}
+
+async fn take(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<HttpReply, Transient> {
+    let key = Message::key(kit.flow, &identity.key);
+    let fresh = new_message(kit, identity, request).await?;
+    // Nearly every message is new: it is written without a look, and read only when it was there.
+    if kit.ledger.commit(&[Write::put(key.clone(), &fresh, None, None)?]).await? == Committed::Yes {
+        return queue(kit, &fresh, request).await;
+    }
+    for _ in 0..RACES {
+        let known = kit.ledger.get::<Message>(&key).await?;
+        let Some(known) = known else {
+            return Err(Transient::new("the message was there, and is not any more"));
+        };
+        if let Some(reply) = again(kit, identity, &known, request).await? {
+            return Ok(reply);
+        }
+    }
+    Err(Transient::new("taking the message: others keep sending it at the same time"))
+}
+
+/// A message that is known: queued again, answered, refused, or attempted anew. `None`: lost a race, look again.
+async fn again(
+    kit: &MessageKit,
+    identity: &Identity,
+    known: &Seen<Message>,
+    request: &HttpRequest,
+) -> Result<Option<HttpReply>, Transient> {
+    let same_body = known.value.body_hash == identity.body_hash;
+    match known.value.state {
+        MessageState::Accepted if same_body => queue(kit, &known.value, request).await.map(Some),
+        MessageState::Delivered if same_body => {
+            let result = known.value.result.clone().unwrap_or_else(|| accepted(&known.value));
+            Ok(Some(HttpReply::new(200, "application/json", result.to_string())))
+        }
+        MessageState::Accepted | MessageState::Delivered => Ok(Some(problem(&Problem::other_body()))),
+        MessageState::Refused | MessageState::Failed => attempt_anew(kit, identity, known, request).await,
+    }
+}
+
+/// Correct and resend is the operators' cure (contracts.md §8). A corrected body is a new statement and goes to the end
+/// of its order; the same body keeps its place, and is refused when a newer message of its order has been delivered.
+async fn attempt_anew(
+    kit: &MessageKit,
+    identity: &Identity,
+    known: &Seen<Message>,
+    request: &HttpRequest,
+) -> Result<Option<HttpReply>, Transient> {
+    let mut fresh = new_message(kit, identity, request).await?;
+    fresh.attempt = known.value.attempt.saturating_add(1);
+    if known.value.body_hash == fresh.body_hash && known.value.group == fresh.group {
+        fresh.position.clone_from(&known.value.position);
+        if let Some(newer) = newer_delivered(kit, &fresh).await? {
+            return Ok(Some(problem(&overtaken(&newer))));
+        }
+    }
+    let key = Message::key(kit.flow, &identity.key);
+    let write = Write::put(key, &fresh, Some(known.rev), None)?;
+    match kit.ledger.commit(&[write]).await? {
+        Committed::Yes => queue(kit, &fresh, request).await.map(Some),
+        Committed::LostRace => Ok(None),
+    }
+}
+
+/// The newer message of the same order that has been delivered, if there is one.
+async fn newer_delivered(kit: &MessageKit, message: &Message) -> Result<Option<LastDelivered>, Transient> {
+    let last = kit.ledger.get::<LastDelivered>(&LastDelivered::key(kit.flow, &message.group)).await?;
+    Ok(last.map(|last| last.value).filter(|last| {
+        last.message != message.key && message.position.as_ref().is_some_and(|position| last.position > *position)
+    }))
+}
+
+async fn new_message(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<Message, Transient> {
+    Ok(Message {
+        key: identity.key.clone(),
+        group: group(&identity.ordering),
+        body_hash: identity.body_hash.clone(),
+        body: store_body(kit, identity, &request.body).await?,
+        correlation: request.correlation.clone(),
+        accepted: kit.clock.now(),
+        attempt: 1,
+        position: None,
+        forced: false,
+        state: MessageState::Accepted,
+        answered: None,
+        result: None,
+        reason: None,
+        ended: None,
+    })
+}
+
+/// The name of a stored body is its hash: storing it twice is harmless.
+async fn store_body(kit: &MessageKit, identity: &Identity, body: &Bytes) -> Result<Body, Transient> {
+    if body.len() <= LARGEST_INLINE {
+        let text = std::str::from_utf8(body).map_err(|e| Transient::because("keeping the body", e))?;
+        return Ok(Body::Inline(text.to_owned()));
+    }
+    let key = format!("{}/{}.json", kit.flow, identity.body_hash);
+    let to = Destination { key: key.clone(), metadata: Metadata::new() };
+    kit.bodies.outlet.put(&to, body.clone()).await?;
+    Ok(Body::Stored(key))
+}
+
+async fn queue(kit: &MessageKit, message: &Message, request: &HttpRequest) -> Result<HttpReply, Transient> {
+    let outgoing = Outgoing {
+        body: json!({ "key": message.key }).to_string(),
+        group: message.group.clone(),
+        // A request is queued once; the same message sent again is queued again, and that is harmless.
+        deduplication: request.request_id.clone(),
+    };
+    kit.queue.send(&outgoing).await?;
+    Ok(HttpReply::new(202, "application/json", accepted(message).to_string()))
+}
+
+fn accepted(message: &Message) -> serde_json::Value {
+    json!({ "messageKey": message.key, "status": "ACCEPTED", "correlationId": message.correlation })
+}
+
+fn overtaken(newer: &LastDelivered) -> Problem {
+    Problem {
+        kind: "about:blank",
+        title: "A newer message has been delivered",
+        status: 409,
+        detail: format!(
+            "message {} of the same order was delivered after this one was first sent; correct this message and send \
+             it again, or have an operator force it",
+            newer.message
+        )
+        .into(),
+        errors: Vec::new(),
+    }
+}
+
+fn problem(problem: &Problem) -> HttpReply {
+    let body = serde_json::to_string(problem).unwrap_or_default();
+    HttpReply::new(problem.status, Problem::MEDIA_TYPE, body)
+}
+
+fn unavailable(correlation: &str) -> HttpReply {
+    let body = json!({
+        "type": "about:blank",
+        "title": "Not accepted",
+        "status": 503,
+        "detail": "the message was not stored; send it again",
+        "correlationId": correlation,
+    });
+    let mut reply = HttpReply::new(503, Problem::MEDIA_TYPE, body.to_string());
+    reply.headers.push(("retry-after", "5".into()));
+    reply
+}

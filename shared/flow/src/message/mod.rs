@@ -1,0 +1,136 @@
+//! The message pipeline: the door takes a message from its sender, the worker brings it to its target.
+//!
+//! ```text
+//! POST ─▶ door: read ─ store ─ queue ─ 202            ╲ one function,
+//!                                 │ FIFO, by group     ╱ two triggers
+//!                                 ▼
+//!         worker: load ─ forward ─ (answer the source) ─ record
+//! ```
+//!
+//! A flow passes what differs: how a body is read ([`Identify`]) and the calls it makes ([`MessageCalls`]).
+
+mod door;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::json::Problem;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+pub use door::accept;
+pub use worker::work;
+
+use crate::Failure;
+use crate::ledger::Ledger;
+use crate::lookups::LookupBook;
+use crate::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
+use crate::trigger::Invocation;
+
+/// The bucket for bodies over 100 KB.
+#[derive(Clone)]
+pub struct BodyStore {
+    /// Its name.
+    pub bucket: String,
+    /// Writes into it.
+    pub outlet: Arc<dyn Outlet>,
+    /// Reads from it.
+    pub source: Arc<dyn Source>,
+}
+
+/// What every message flow works with.
+#[derive(Clone)]
+pub struct MessageKit {
+    /// The flow's name.
+    pub flow: &'static str,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Large bodies.
+    pub bodies: BodyStore,
+    /// The flow's own queue.
+    pub queue: Arc<dyn Queue>,
+    /// Tells people.
+    pub notifier: Arc<dyn Notifier>,
+    /// Log line and metrics.
+    pub telemetry: Arc<dyn Telemetry>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The domain value maps.
+    pub lookups: LookupBook,
+    /// From acceptance to giving up.
+    pub retry_limit: SignedDuration,
+}
+
+/// Which message a body is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The message key (contracts.md §2).
+    pub key: String,
+    /// The ordering key: messages of one are delivered in the order in which they were accepted.
+    pub ordering: String,
+    /// The hash of the body.
+    pub body_hash: String,
+}
+
+/// Reads a body as far as the door must: every offending field is named in the problem.
+pub type Identify = fn(&[u8]) -> Result<Identity, Problem>;
+
+/// What a target did with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forwarded {
+    /// It took it; the value is the message's result.
+    Taken(Value),
+    /// It answered at once; the source is told next.
+    Answered(Answer),
+}
+
+/// An acknowledgement for the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The acknowledgement, in the flow's own form.
+    pub ack: Value,
+    /// The business reason, if it is negative.
+    pub refused: Option<String>,
+}
+
+/// Why a message will not be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// The data is wrong.
+    Business,
+    /// The machinery failed until the limit.
+    Technical,
+}
+
+/// The calls of a message flow. Each may be made twice; the contract says why that is harmless (contracts.md §4, "On
+/// repeat").
+#[async_trait]
+pub trait MessageCalls: Send + Sync {
+    /// Brings the message to its target.
+    ///
+    /// # Errors
+    /// [`Failure::Rejected`] when the target will never take it.
+    async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure>;
+
+    /// The negative acknowledgement for a message that will not be delivered, where the contract has one.
+    fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value>;
+
+    /// Tells the source what became of its message.
+    ///
+    /// # Errors
+    /// [`Failure::Rejected`] when the source will not hear it: people are told instead.
+    async fn answer(&self, ack: &Value, context: &Context<'_>) -> Result<(), Failure>;
+}
+
+/// What a call needs to know beside the body.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The invocation: its deadline ends all calls.
+    pub invocation: &'a Invocation,
+    /// The correlation id that goes with the calls.
+    pub correlation: &'a str,
+}

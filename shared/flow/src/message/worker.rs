@@ -1,0 +1,304 @@
+//! The worker: brings messages to their target, in order within a group, and tells their source.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit};
+use crate::ledger::message::{Answered, Body, LastDelivered, Message, MessageState};
+use crate::ledger::{Committed, Seen};
+use crate::ports::{Audience, Notice, ObjectRef, UnitReport, Write};
+use crate::trigger::{Delivery, Invocation};
+use crate::{Failure, Transient};
+
+/// Works on a batch of the flow's queue. Groups go side by side; within one, the first message that fails keeps the
+/// rest behind it, so that their order holds.
+///
+/// Returns the queue ids of the messages that must be shown again.
+pub async fn work(
+    kit: &MessageKit,
+    calls: &dyn MessageCalls,
+    deliveries: &[Delivery],
+    invocation: &Invocation,
+) -> Vec<String> {
+    let mut groups: BTreeMap<&str, Vec<&Delivery>> = BTreeMap::new();
+    for delivery in deliveries {
+        let group = delivery.group.as_deref().unwrap_or(&delivery.message_id);
+        groups.entry(group).or_default().push(delivery);
+    }
+    let groups = groups.into_values().map(|group| in_order(kit, calls, group, invocation));
+    join_all(groups).await.into_iter().flatten().collect()
+}
+
+async fn in_order(
+    kit: &MessageKit,
+    calls: &dyn MessageCalls,
+    group: Vec<&Delivery>,
+    invocation: &Invocation,
+) -> Vec<String> {
+    let mut waiting = group.into_iter();
+    for delivery in waiting.by_ref() {
+        let Err(fault) = one(kit, calls, delivery, invocation).await else { continue };
+        tracing::warn!(flow = kit.flow, message = delivery.message_id, fault = fault.chain(), "handed back");
+        let delay = backoff(delivery.receive_count);
+        let mut failed = Vec::new();
+        for delivery in std::iter::once(delivery).chain(waiting) {
+            hand_back(kit, delivery, delay).await;
+            failed.push(delivery.message_id.clone());
+        }
+        return failed;
+    }
+    Vec::new()
+}
+
+async fn hand_back(kit: &MessageKit, delivery: &Delivery, delay: Duration) {
+    let Some(receipt) = &delivery.receipt else { return };
+    // Should this fail, the message comes back when its visibility timeout ends.
+    if let Err(fault) = kit.queue.hand_back(receipt, delay).await {
+        tracing::warn!(flow = kit.flow, fault = fault.chain(), "the message comes back after its timeout");
+    }
+}
+
+#[derive(Deserialize)]
+struct Nudge {
+    key: String,
+}
+
+/// One message. `Ok` when nothing more is to be done for this delivery.
+async fn one(
+    kit: &MessageKit,
+    calls: &dyn MessageCalls,
+    delivery: &Delivery,
+    invocation: &Invocation,
+) -> Result<(), Transient> {
+    let started = kit.clock.now();
+    let Ok(nudge) = serde_json::from_str::<Nudge>(&delivery.body) else {
+        return tell(kit, Audience::Technical, "a queue message that names no message", &delivery.message_id).await;
+    };
+    let group = delivery.group.as_deref().unwrap_or_default();
+    let (message, last) = kit
+        .ledger
+        .get_two::<Message, LastDelivered>(&Message::key(kit.flow, &nudge.key), &LastDelivered::key(kit.flow, group))
+        .await?;
+    let Some(message) = message else {
+        return tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await;
+    };
+    if message.value.state != MessageState::Accepted {
+        return Ok(());
+    }
+    let mut work = Work { kit, calls, invocation, message: message.value, rev: message.rev, last };
+    if work.message.position.is_none() {
+        work.message.position.clone_from(&delivery.sequence);
+    }
+    let ended = work.deliver().await;
+    work.report(delivery, started, ended.as_ref().err());
+    ended
+}
+
+/// What follows when the target was called.
+enum Step {
+    /// Nothing: the message ends with this result.
+    End(Value),
+    /// The source is told.
+    Tell(Answered),
+}
+
+/// A message that is being worked on.
+struct Work<'a> {
+    kit: &'a MessageKit,
+    calls: &'a dyn MessageCalls,
+    invocation: &'a Invocation,
+    message: Message,
+    rev: u64,
+    last: Option<Seen<LastDelivered>>,
+}
+
+impl Work<'_> {
+    async fn deliver(&mut self) -> Result<(), Transient> {
+        if let Some(newer) = self.overtaken_by() {
+            let reason = format!("message {newer} of the same order was delivered after this one was first sent");
+            return self.end(MessageState::Refused, None, Some(reason)).await;
+        }
+        if self.message.answered.is_none() {
+            match self.forward().await? {
+                Step::End(result) => return self.end(MessageState::Delivered, Some(result), None).await,
+                Step::Tell(answered) => self.message.answered = Some(answered),
+            }
+        }
+        self.tell_source().await
+    }
+
+    /// The newer message of the same order that has been delivered already.
+    fn overtaken_by(&self) -> Option<&str> {
+        let last = &self.last.as_ref()?.value;
+        let position = self.message.position.as_ref()?;
+        let newer = !self.message.forced && last.message != self.message.key && last.position > *position;
+        newer.then_some(last.message.as_str())
+    }
+
+    /// Forwards the message. What ends it without the target is turned into the answer that the source gets.
+    async fn forward(&self) -> Result<Step, Transient> {
+        let body = self.body().await?;
+        let context = Context { invocation: self.invocation, correlation: &self.message.correlation };
+        let (ground, ends, reason) = match self.calls.forward(&body, &context).await {
+            Ok(Forwarded::Taken(result)) => return Ok(Step::End(result)),
+            Ok(Forwarded::Answered(answer)) => return Ok(Step::Tell(answered(answer))),
+            Err(Failure::Rejected(rejected)) => (Ground::Business, MessageState::Refused, rejected.reason),
+            Err(Failure::Transient(fault)) if self.is_to_be_given_up() => {
+                (Ground::Technical, MessageState::Failed, fault.chain())
+            }
+            Err(Failure::Transient(fault)) => return Err(fault),
+        };
+        let ack = self.calls.negative(&body, ground, &reason).unwrap_or(Value::Null);
+        Ok(Step::Tell(Answered { ack, ends, reason: Some(reason) }))
+    }
+
+    /// Tells the source, then ends the message. If the source cannot be told, the target's answer is kept, so that the
+    /// next attempt does not call the target again.
+    async fn tell_source(&mut self) -> Result<(), Transient> {
+        let Some(answered) = self.message.answered.take() else { return Ok(()) };
+        if !answered.ack.is_null() {
+            let context = Context { invocation: self.invocation, correlation: &self.message.correlation };
+            match self.calls.answer(&answered.ack, &context).await {
+                Ok(()) => {}
+                Err(Failure::Rejected(rejected)) => {
+                    let what = format!("the source did not take the answer: {}", rejected.reason);
+                    tell(self.kit, Audience::Technical, &what, &self.message.key).await?;
+                }
+                Err(Failure::Transient(fault)) => return self.keep_answer(answered, fault).await,
+            }
+        }
+        let result = json!({ "messageKey": self.message.key, "status": answered.ends.word().to_uppercase() });
+        self.end(answered.ends, Some(result), answered.reason).await
+    }
+
+    /// The source cannot be told now: the answer is kept, and after the limit it is people's to carry it.
+    async fn keep_answer(&mut self, answered: Answered, fault: Transient) -> Result<(), Transient> {
+        self.message.answered = Some(answered);
+        if self.is_to_be_given_up() {
+            let reason = format!("the target answered, and the source could not be told: {}", fault.chain());
+            return self.end(MessageState::Failed, None, Some(reason)).await;
+        }
+        let write = self.write()?;
+        self.commit(&[write]).await?;
+        Err(fault)
+    }
+
+    async fn body(&self) -> Result<Vec<u8>, Transient> {
+        let key = match &self.message.body {
+            Body::Inline(text) => return Ok(text.as_bytes().to_vec()),
+            Body::Stored(key) => key.clone(),
+        };
+        let object = ObjectRef { bucket: self.kit.bodies.bucket.clone(), key, version: None };
+        let mut stream = self.kit.bodies.source.read(&object, 0).await?;
+        let mut body = Vec::new();
+        while let Some(bytes) = stream.next().await {
+            let bytes = bytes.map_err(|e| Transient::because("reading the body", e))?;
+            body.extend_from_slice(&bytes);
+        }
+        Ok(body)
+    }
+
+    fn is_to_be_given_up(&self) -> bool {
+        self.kit.clock.now().duration_since(self.message.accepted) > self.kit.retry_limit
+    }
+
+    /// Ends the message, and with a delivered one its order moves on: one write.
+    async fn end(
+        &mut self,
+        state: MessageState,
+        result: Option<Value>,
+        reason: Option<String>,
+    ) -> Result<(), Transient> {
+        self.message.state = state;
+        self.message.result = result;
+        self.message.reason = reason;
+        self.message.ended = Some(self.kit.clock.now());
+        self.notify().await?;
+        let mut writes = vec![self.write()?];
+        if state == MessageState::Delivered
+            && let Some(position) = &self.message.position
+            && self.last.as_ref().is_none_or(|last| last.value.position < *position)
+        {
+            let key = LastDelivered::key(self.kit.flow, &self.message.group);
+            let last = LastDelivered { position: position.clone(), message: self.message.key.clone() };
+            let expires = self.message.expires();
+            writes.push(Write::put(key, &last, self.last.as_ref().map(|last| last.rev), expires)?);
+        }
+        self.commit(&writes).await
+    }
+
+    fn write(&self) -> Result<Write, Transient> {
+        let key = Message::key(self.kit.flow, &self.message.key);
+        Write::put(key, &self.message, Some(self.rev), self.message.expires())
+    }
+
+    async fn commit(&mut self, writes: &[Write]) -> Result<(), Transient> {
+        match self.kit.ledger.commit(writes).await? {
+            Committed::Yes => {
+                self.rev += 1;
+                Ok(())
+            }
+            Committed::LostRace => Err(Transient::new("another invocation worked on the same message")),
+        }
+    }
+
+    /// A message that did not end well is somebody's work.
+    async fn notify(&self) -> Result<(), Transient> {
+        let audience = match self.message.state {
+            MessageState::Refused => Audience::Business,
+            MessageState::Failed => Audience::Technical,
+            MessageState::Delivered | MessageState::Accepted => return Ok(()),
+        };
+        let what = format!("a message was {}", self.message.state.word());
+        let subject = format!("{}: {what}", self.kit.flow);
+        let text = format!(
+            "Flow: {}\nMessage: {}\nCorrelation: {}\nReason: {}\nCorrect it at its source and send it again.\n",
+            self.kit.flow,
+            self.message.key,
+            self.message.correlation,
+            self.message.reason.as_deref().unwrap_or("-"),
+        );
+        self.kit.notifier.notify(&Notice { audience, subject, text }).await
+    }
+
+    fn report(&self, delivery: &Delivery, started: Timestamp, fault: Option<&Transient>) {
+        let now = self.kit.clock.now();
+        let state = self.message.state;
+        let outcome = if fault.is_some() { "handed-back" } else { state.word() };
+        self.kit.telemetry.unit(&UnitReport {
+            flow: self.kit.flow,
+            unit: self.message.key.clone(),
+            outcome,
+            correlation: self.message.correlation.clone(),
+            received: 1,
+            delivered: u64::from(fault.is_none() && state == MessageState::Delivered),
+            rejected: u64::from(fault.is_none() && state == MessageState::Refused),
+            retried: u64::from(delivery.receive_count.saturating_sub(1)),
+            lag: now.duration_since(self.message.accepted),
+            duration: now.duration_since(started),
+            reason: fault.map(Transient::chain).or_else(|| self.message.reason.clone()),
+        });
+    }
+}
+
+fn answered(answer: Answer) -> Answered {
+    let ends = if answer.refused.is_some() { MessageState::Refused } else { MessageState::Delivered };
+    Answered { ack: answer.ack, ends, reason: answer.refused }
+}
+
+async fn tell(kit: &MessageKit, audience: Audience, what: &str, subject: &str) -> Result<(), Transient> {
+    let text = format!("Flow: {}\nMessage: {subject}\nWhat: {what}\n", kit.flow);
+    let subject = format!("{}: a message needs attention", kit.flow);
+    kit.notifier.notify(&Notice { audience, subject, text }).await
+}
+
+/// 2, 4, 8 … seconds, at most five minutes.
+fn backoff(receive_count: u32) -> Duration {
+    Duration::from_secs(1_u64.checked_shl(receive_count.min(8)).unwrap_or(256)).min(Duration::from_secs(300))
+}

@@ -1,0 +1,84 @@
+//! Telling the program system what became of its sync request: the one logic of `derms-dacs-enrollment-ack`, which also
+//! `dacs-derms-enrollment-sync` uses for an answer that comes at once (contracts.md §2).
+
+use bytes::Bytes;
+use domain::enrollment_ack::EnrollmentAck;
+use domain::sync_request::{self, DacsRelease, ExceptionCode, Refusal};
+
+use crate::lookups::LookupBook;
+use crate::message::Context;
+use crate::ports::{Call, Method, Payload};
+use crate::target::TargetClient;
+use crate::{Failure, Rejected, Transient};
+
+/// The lookups that reading DACS's answers needs.
+pub const LOOKUPS: &[&str] = &["DacsMessages"];
+
+/// Acknowledges sync requests of DACS.
+pub struct SyncRequestAcks {
+    /// DACS.
+    pub dacs: TargetClient,
+    /// Its release, which decides about the call.
+    pub release: DacsRelease,
+    /// How a negative acknowledgement is numbered there.
+    pub exception: ExceptionCode,
+    /// The lookup DacsMessages.
+    pub lookups: LookupBook,
+}
+
+/// What DACS made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// The sync request is Synchronized, or in Error, as the acknowledgement said.
+    Now,
+    /// It had been acknowledged before: done (contracts.md §8, flows 6 and 8).
+    Before,
+}
+
+impl SyncRequestAcks {
+    /// Brings `ack` to DACS.
+    ///
+    /// # Errors
+    /// [`Failure::Rejected`] when DACS refuses it for good; "not yet" is transient.
+    pub async fn acknowledge(&self, ack: &EnrollmentAck, context: &Context<'_>) -> Result<Acknowledged, Failure> {
+        let wanted = sync_request::acknowledge(ack, self.release, self.exception);
+        let body = serde_json::to_vec(&wanted.body).map_err(|e| Transient::because("writing the acknowledgement", e))?;
+        let method = match wanted.method {
+            sync_request::Method::Patch => Method::Patch,
+            sync_request::Method::Post => Method::Post,
+        };
+        let call = Call {
+            method,
+            path: wanted.path,
+            payload: Payload::Json(Bytes::from(body)),
+            correlation: context.correlation.to_owned(),
+        };
+        let answer = self.dacs.call(&call, context.invocation.deadline).await?;
+        let lookups = self.lookups.current().await?;
+        let verdict = |number: Option<u32>| lookups.dacs_messages().verdict(number);
+        match sync_request::read_answer(answer.status, &answer.body, &verdict) {
+            sync_request::Answer::Done => Ok(Acknowledged::Now),
+            sync_request::Answer::AlreadyDone => Ok(Acknowledged::Before),
+            sync_request::Answer::NotYet(refusal) => Err(Transient::new(reason(answer.status, &refusal)).into()),
+            sync_request::Answer::Refused(refusal) => Err(refused(ack, reason(answer.status, &refusal))),
+            sync_request::Answer::Unclear if (400..500).contains(&answer.status) => {
+                Err(refused(ack, format!("DACS answered {}", answer.status)))
+            }
+            sync_request::Answer::Unclear => {
+                Err(Transient::new(format!("DACS answered {} to an acknowledgement", answer.status)).into())
+            }
+        }
+    }
+}
+
+fn refused(ack: &EnrollmentAck, reason: String) -> Failure {
+    Rejected::new(ack.dacs_message_id.to_string(), reason).into()
+}
+
+/// The refusal without DACS's text, which may name customers: the number tells the operator what it is.
+fn reason(status: u16, refusal: &Refusal) -> String {
+    match refusal.number {
+        Some(number) => format!("DACS answered {status}, message number {number}"),
+        None => format!("DACS answered {status} without a message number"),
+    }
+}

@@ -1,0 +1,111 @@
+//! Calls to a neighbour: paced by the rate that all functions share, retried, never begun so late that they could
+//! outlive the invocation.
+
+mod pacer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use pacer::Pacer;
+
+use crate::Transient;
+use crate::ports::{Answer, Audience, Call, Clock, Notice, Notifier, Target};
+
+/// Calls made again at once, before the unit of work is handed back to its queue.
+const QUICK_RETRIES: u32 = 3;
+
+/// A neighbour, as the flows call it.
+#[derive(Clone)]
+pub struct TargetClient {
+    name: &'static str,
+    target: Arc<dyn Target>,
+    pacer: Arc<Pacer>,
+    clock: Arc<dyn Clock>,
+    notifier: Arc<dyn Notifier>,
+    timeout: Duration,
+    told_of_refusal: Arc<AtomicBool>,
+}
+
+impl TargetClient {
+    /// The neighbour `name` (`dacs`, `derms`), whose calls end after `timeout`.
+    #[must_use]
+    pub fn new(
+        name: &'static str,
+        target: Arc<dyn Target>,
+        pacer: Pacer,
+        (clock, notifier): (Arc<dyn Clock>, Arc<dyn Notifier>),
+        timeout: Duration,
+    ) -> Self {
+        let told_of_refusal = Arc::new(AtomicBool::new(false));
+        Self { name, target, pacer: Arc::new(pacer), clock, notifier, timeout, told_of_refusal }
+    }
+
+    /// Makes `call`. Answers of 2xx and 4xx come back as they are, but for 401, 403, 408 and 429; the rest is retried
+    /// a few times, and then transient (contracts.md §8).
+    ///
+    /// No call begins that could not end before `deadline`: a slow twin never acts after its lease.
+    ///
+    /// # Errors
+    /// [`Transient`] when there was no usable answer. The neighbour may have acted all the same.
+    pub async fn call(&self, call: &Call, deadline: Timestamp) -> Result<Answer, Transient> {
+        let mut wait = Duration::from_millis(200);
+        for _ in 0..QUICK_RETRIES {
+            match self.once(call, deadline).await? {
+                Ok(answer) => return Ok(answer),
+                Err(_) => self.clock.sleep(jittered(wait, self.clock.now())).await,
+            }
+            wait *= 2;
+        }
+        self.once(call, deadline).await?
+    }
+
+    /// One attempt: the outer error ends the attempts, the inner one allows another.
+    async fn once(&self, call: &Call, deadline: Timestamp) -> Result<Result<Answer, Transient>, Transient> {
+        self.pacer.slot(&*self.clock).await?;
+        let timeout = SignedDuration::try_from(self.timeout).unwrap_or(SignedDuration::MAX);
+        if self.clock.now().saturating_add(timeout).is_ok_and(|end| end > deadline) {
+            return Err(Transient::new(format!("no time is left for a call to {}", self.name)));
+        }
+        let answer = match self.target.call(call, self.timeout).await {
+            Ok(answer) => answer,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let refused = Transient::new(format!("{} answered {} to {}", self.name, answer.status, call.path));
+        match answer.status {
+            401 | 403 => {
+                self.tell_of_refusal(answer.status).await?;
+                Err(refused)
+            }
+            429 | 503 => {
+                let pause = answer.retry_after.unwrap_or(Duration::from_secs(1));
+                self.pacer.push_back(&*self.clock, pause).await?;
+                Ok(Err(refused))
+            }
+            408 | 500.. => Ok(Err(refused)),
+            _ => Ok(Ok(answer)),
+        }
+    }
+
+    /// Refused credentials are for people, at once; once per instance is enough.
+    async fn tell_of_refusal(&self, status: u16) -> Result<(), Transient> {
+        if self.told_of_refusal.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let subject = format!("{} refuses our credentials", self.name);
+        let text = format!(
+            "{} answered {status} after the credentials had been renewed.\nCalls are retried; check the secret of this target.\n",
+            self.name
+        );
+        self.notifier.notify(&Notice { audience: Audience::Technical, subject, text }).await
+    }
+}
+
+/// Between half and the whole of `wait`, by the clock's smallest digits: machines that failed together come back apart.
+fn jittered(wait: Duration, now: Timestamp) -> Duration {
+    let half = wait / 2;
+    let spread = u64::try_from(now.subsec_nanosecond()).unwrap_or(0) % 1000;
+    half + Duration::from_micros(u64::try_from(half.as_micros()).unwrap_or(0).saturating_mul(spread) / 1000)
+}
