@@ -136,7 +136,7 @@ impl<'a> Record<'a> {
     }
 
     /// All fields' bytes, without quotes.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let (data, bounds) = (self.data, self.bounds);
         bounds
             .iter()

@@ -3,7 +3,7 @@
 //! The program system publishes them; the DERMS chooses devices by them. A row is read borrowed, checked, and written
 //! as it was read, with our column names in our order.
 
-use crate::csv::{Record, write_field};
+use crate::csv::{Record, write_record};
 use crate::decimal;
 use crate::ids::{
     DeviceId, HeadEndSystem, IdFault, NicId, ProgramCode, ServicePointId, SubscriptionId,
@@ -184,13 +184,7 @@ impl<'a> ScoreRow<'a> {
 
     /// Appends the row under [`DERMS_HEADER`], each value as it stood in the file.
     pub fn write_csv(&self, out: &mut Vec<u8>) {
-        let [first, rest @ ..] = &self.text;
-        write_field(out, first.as_bytes());
-        for field in rest {
-            out.push(b',');
-            write_field(out, field.as_bytes());
-        }
-        out.push(b'\n');
+        write_record(out, self.text.iter().map(|field| field.as_bytes()));
     }
 }
 

@@ -41,7 +41,10 @@ fn check(text: &str, max: usize) -> Result<(), IdFault> {
         return Err(IdFault::Empty);
     };
     // Nearly every identifier is short and printable ASCII: one pass settles it.
-    let plain = bytes.len() <= max && bytes.iter().all(|b| matches!(b, b' '..=b'~'));
+    let plain = bytes.len() <= max
+        && bytes
+            .iter()
+            .fold(true, |plain, b| plain & matches!(b, b' '..=b'~'));
     if plain && *first != b' ' && *last != b' ' {
         return Ok(());
     }
