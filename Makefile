@@ -46,6 +46,14 @@ down: $(READY) ## stop the local platform and everything it started
 invoke: $(READY) ## run one function under `cargo lambda watch` with its trigger; FLOW=dacs-derms-device-score
 	@$(LOCAL) invoke '$(FLOW)'
 
+.PHONY: drop
+drop: $(READY) ## put a file into the outbox where a flow takes it; FLOW=dacs-derms-device-score FILE=scores.csv
+	@$(LOCAL) drop '$(FLOW)' '$(FILE)'
+
+.PHONY: look
+look: $(READY) ## list the files dropped, delivered and rejected; AT=s3://bucket/key prints one
+	@$(LOCAL) look '$(AT)'
+
 .PHONY: token
 token: $(READY) ## print an access token for the local API; SENDER=dacs, derms or operator
 	@$(LOCAL) token '$(SENDER)'

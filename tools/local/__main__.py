@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from . import account, callers, invoke, platform, state
+from . import account, callers, files, invoke, platform, state
 from .progress import Failed
 
 ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
@@ -57,6 +57,15 @@ def _arguments():
     during.add_argument("command", nargs=argparse.REMAINDER)
     during.set_defaults(run=_during)
 
+    drop = verbs.add_parser("drop", help="put a file where a flow takes it")
+    drop.add_argument("flow")
+    drop.add_argument("file")
+    drop.set_defaults(run=lambda given: print(files.drop(state.read(), given.flow, given.file)))
+
+    look = verbs.add_parser("look", help="list the files dropped, delivered and rejected, or print one of them")
+    look.add_argument("address", nargs="?", default="")
+    look.set_defaults(run=_look)
+
     one = verbs.add_parser("invoke", help="run one function with its trigger")
     one.add_argument("flow")
     one.set_defaults(run=lambda given: invoke.invoke(state.read(), given.flow))
@@ -89,6 +98,12 @@ def _during(given):
         return subprocess.run(given.command, cwd=state.ROOT, env=platform.environment(facts)).returncode
     finally:
         platform.down(facts["mark"])
+
+
+def _look(given):
+    facts = state.read()
+    for line in [files.text(facts, given.address)] if given.address else files.listing(facts):
+        print(line)
 
 
 def _env(given):

@@ -11,6 +11,8 @@ from .progress import Failed
 
 def token(facts, sender):
     """A fresh access token of this sender, with all its scopes."""
+    if sender not in facts["callers"]:
+        raise Failed("This stack takes tokens of another issuer; ask that one.")
     caller = facts["callers"][sender]
     secret = base64.b64encode(f"{caller['clientId']}:{caller['clientSecret']}".encode()).decode()
     form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": " ".join(caller["scopes"])}).encode()
@@ -36,10 +38,10 @@ def how_to_try(facts):
         f"  curl -i -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\",
         f"       --data @events/dacs-derms-enrollment-sync/examples/valid-enrollment.json '{facts['apiUrl']}/v1/dacs/enrollment-sync'",
         "",
-        "  eval \"$(make -s env)\"                       # then any AWS tool talks to the emulator",
-        f"  aws s3 cp events/dacs-derms-device-score/examples/valid-scores.csv s3://{outputs['DacsOutboxBucket']}/device-score/",
-        f"  aws s3 ls --recursive s3://{outputs['RejectsBucket']}/",
+        "  make drop FLOW=dacs-derms-device-score FILE=events/dacs-derms-device-score/examples/valid-scores.csv",
+        "  make look                                  # what was delivered and rejected; AT=s3://… prints a file",
         "  make invoke FLOW=dacs-derms-device-score",
+        "  eval \"$(make -s env)\"                       # then any AWS tool or SDK talks to the emulator",
         "",
         "  Logs are in .local/. Stop with `make down`.",
     ]

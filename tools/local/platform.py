@@ -210,25 +210,33 @@ def described(facts):
     """What the deployed stack says of itself, with the callers' secrets and URLs that work on this machine."""
     stack = client(facts, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    cognito = client(facts, "cognito-idp")
-    callers = {}
-    for sender in ("Dacs", "Derms", "Operator"):
-        identity = cognito.describe_user_pool_client(UserPoolId=outputs["CallersPoolId"], ClientId=outputs[f"{sender}ClientId"])["UserPoolClient"]
-        callers[sender.lower()] = {
-            "clientId": identity["ClientId"],
-            "clientSecret": identity["ClientSecret"],
-            "scopes": identity["AllowedOAuthScopes"],
-        }
     functions = client(facts, "lambda").list_functions()["Functions"]
     names = [each["FunctionName"] for each in functions]
     api = outputs["ApiUrl"].split("://")[1].split(".")[0]
     return {
         "outputs": outputs,
-        "callers": callers,
+        "callers": _callers(facts, outputs),
         "functions": {name.removeprefix(f"{STACK}-"): name for name in names},
         "apiUrl": f"{facts['endpoint']}/_aws/execute-api/{api}/$default",
         "tokenUrl": f"{facts['endpoint']}/oauth2/token",
     }
+
+
+def _callers(facts, outputs):
+    """The senders' clients with their secrets; none when tokens come from an issuer given by parameter."""
+    pool = outputs.get("CallersPoolId")
+    if not pool:
+        return {}
+    callers = {}
+    for sender in ("Dacs", "Derms", "Operator"):
+        asked = client(facts, "cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=outputs[f"{sender}ClientId"])
+        identity = asked["UserPoolClient"]
+        callers[sender.lower()] = {
+            "clientId": identity["ClientId"],
+            "clientSecret": identity["ClientSecret"],
+            "scopes": identity["AllowedOAuthScopes"],
+        }
+    return callers
 
 
 def _upload_lookups(facts):
