@@ -25,8 +25,8 @@ pub use release::{DacsRelease, UnknownRelease};
 use crate::enrollment_ack::{DeviceAck, EnrollmentAck, Registration};
 use crate::ids::{DeviceId, SyncRequestId};
 use crate::json::Document;
+use crate::lookups::Verdict;
 use crate::msg_ack::ResponseCode;
-use verdict_shim::Verdict;
 
 /// The longest `comments`. **Interpretation:** the program system's lengths are counted in UTF-8 bytes here, which holds
 /// whether its database counts bytes or characters.
@@ -323,18 +323,5 @@ fn read_refusal(body: &[u8]) -> Refusal {
             .or(number_text)
             .and_then(|number| u32::try_from(number).ok()),
         message,
-    }
-}
-
-mod verdict_shim {
-    /// What a message number of the program system means.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub enum Verdict {
-        /// Done before.
-        AlreadyDone,
-        /// Later.
-        NotYet,
-        /// Never.
-        Refused,
     }
 }
