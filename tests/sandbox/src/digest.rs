@@ -73,6 +73,11 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_is_the_one_that_the_readme_describes() {
+        assert_eq!(row_hash(["a", "1"]), 0x0776_1BA7_F539_2705);
+    }
+
+    #[test]
     fn fields_do_not_run_into_each_other() {
         assert_ne!(row_hash(["ab", "c"]), row_hash(["a", "bc"]));
     }

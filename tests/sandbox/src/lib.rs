@@ -145,6 +145,10 @@ fn router(sandbox: &Shared) -> Router {
         .merge(dacs::routes())
         .merge(derms::routes())
         .merge(control::routes())
+        .method_not_allowed_fallback(async || {
+            let message = "There is no such method here.";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, message)
+        })
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "There is no such path."))
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(sandbox),

@@ -74,7 +74,7 @@ impl Traffic {
                 "requests": calls.requests,
                 "byRoute": calls.by_route,
                 "mostInAnySecond": calls.most_in_a_second,
-                "perSecond": calls.per_second.values().collect::<Vec<_>>(),
+                "perSecond": calls.per_second,
                 "firstMillis": calls.first.map(millis),
                 "lastMillis": millis(calls.last),
             });

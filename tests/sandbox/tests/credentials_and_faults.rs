@@ -220,6 +220,22 @@ async fn reset_forgets_books_faults_and_counts() {
 }
 
 #[tokio::test]
+async fn what_does_not_exist_is_a_problem_document_too() {
+    let it = start().await;
+    let calls = [
+        (it.http.get(it.url("/dacs/rest/nothing")), 404),
+        (it.http.put(it.url("/dacs/health")), 405),
+    ];
+    for (call, expected) in calls {
+        let (status, problem) = read(it.as_dacs(call).send().await.unwrap()).await;
+        assert_eq!((status, &problem["status"]), (expected, &json!(expected)));
+    }
+    let scores = it.http.post(it.url("/derms/device_scores")).body("");
+    let (status, problem) = read(it.as_derms(scores).send().await.unwrap()).await;
+    assert_eq!((status, &problem["status"]), (415, &json!(415)));
+}
+
+#[tokio::test]
 async fn a_message_that_is_not_json_is_refused_with_its_reason() {
     let it = start().await;
     let send = |kind: &'static str, body: String| {

@@ -169,6 +169,24 @@ async fn an_answer_that_comes_later_decides_then() {
 }
 
 #[tokio::test]
+async fn a_message_taken_late_takes_no_second_effect_when_it_comes_again() {
+    let it = start().await;
+    it.control("derms/answers", &json!({"answer": "later"}))
+        .await;
+    let body = enrollment("SR-1", &[device("D-1", "ACTIVE")]);
+    for _ in 0..2 {
+        assert_eq!(it.enroll(&body).await.0, 202);
+        it.control("derms/late-acks", &json!({"dacsMessageId": "SR-1"}))
+            .await;
+    }
+    let message = &it.books("derms").await["messages"]["SR-1"];
+    assert_eq!(
+        (&message["effects"], &message["repeats"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[tokio::test]
 async fn an_answer_may_tell_of_each_device() {
     let it = start().await;
     let devices = json!([

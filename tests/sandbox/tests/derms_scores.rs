@@ -95,6 +95,19 @@ async fn the_newest_score_of_a_device_and_program_stays() {
 }
 
 #[tokio::test]
+async fn a_set_that_begins_before_another_is_done_is_noticed() {
+    let it = start().await;
+    let csv = part(&[row("D-1", "1", MORNING)]);
+    it.scores("F-1", 1, false, csv.clone()).await;
+    it.scores("F-2", 1, true, csv.clone()).await;
+    it.scores("F-1", 2, true, csv.clone()).await;
+    it.scores("F-3", 1, true, csv).await;
+    let sets = it.books("derms/scores").await["sets"].clone();
+    assert_eq!(sets["F-2"]["openedWhileOpen"], json!(["F-1"]));
+    assert_eq!(sets["F-3"]["openedWhileOpen"], json!([]));
+}
+
+#[tokio::test]
 async fn only_the_close_of_a_set_may_be_without_rows() {
     let it = start().await;
     let (status, problem) = it.scores("F-1", 1, true, HEADER.to_owned()).await;

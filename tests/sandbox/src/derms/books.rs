@@ -2,9 +2,9 @@
 //! of each subscription, and the programs learned on the way.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::answers::{Answer, DeviceAnswer, Registration};
@@ -33,9 +33,9 @@ struct Message {
     state: &'static str,
     history: Vec<Entry>,
     #[serde(skip)]
-    awaiting: Option<(Enroll, Value)>,
+    awaiting: Option<(Enroll, Arc<Value>)>,
     #[serde(skip)]
-    taken: Option<Value>,
+    taken: Option<Arc<Value>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +44,8 @@ struct Entry {
     order: u64,
     outcome: &'static str,
     reason: Option<String>,
-    body: Value,
+    #[serde(serialize_with = "shared")]
+    body: Arc<Value>,
 }
 
 #[derive(Debug)]
@@ -53,7 +54,7 @@ struct Taken {
     order: u64,
     action: Action,
     content: Enroll,
-    body: Value,
+    body: Arc<Value>,
     told: Vec<DeviceAnswer>,
 }
 
@@ -67,23 +68,17 @@ impl Enrollments {
         answer: &Answer,
         told: &[DeviceAnswer],
     ) {
+        let body = Arc::new(body);
         let mut book = locked(&self.0);
         let id = content.dacs_message_id.clone();
         let message = book.messages.entry(id).or_default();
         message.calls = message.calls.saturating_add(1);
         match answer {
-            Answer::Positive => {
-                if message.taken.as_ref() == Some(&body) {
-                    message.repeats = message.repeats.saturating_add(1);
-                    message.state = "taken";
-                } else {
-                    book.take(order, content, body, told);
-                }
-            }
+            Answer::Positive => book.take(order, content, body, told),
             Answer::Error(reason) => message.refuse(order, "error", reason, body),
             Answer::Failure(reason) => message.refuse(order, "failure", reason, body),
             Answer::Later => {
-                message.note(order, "awaiting", None, body.clone());
+                message.note(order, "awaiting", None, Arc::clone(&body));
                 message.awaiting = Some((content, body));
             }
         }
@@ -136,13 +131,18 @@ impl Enrollments {
 }
 
 impl Book {
-    fn take(&mut self, order: u64, content: Enroll, body: Value, told: &[DeviceAnswer]) {
+    fn take(&mut self, order: u64, content: Enroll, body: Arc<Value>, told: &[DeviceAnswer]) {
         let id = content.dacs_message_id.clone();
         let message = self.messages.entry(id.clone()).or_default();
-        message.note(order, "taken", None, body.clone());
-        message.effects = message.effects.saturating_add(1);
-        message.taken = Some(body.clone());
         message.awaiting = None;
+        if message.taken.as_ref() == Some(&body) {
+            message.repeats = message.repeats.saturating_add(1);
+            message.state = "taken";
+            return;
+        }
+        message.note(order, "taken", None, Arc::clone(&body));
+        message.effects = message.effects.saturating_add(1);
+        message.taken = Some(Arc::clone(&body));
         self.effects = self.effects.saturating_add(1);
         let subscription = &content.subscription_info;
         self.programs.insert(
@@ -196,7 +196,13 @@ impl Book {
 }
 
 impl Message {
-    fn note(&mut self, order: u64, outcome: &'static str, reason: Option<String>, body: Value) {
+    fn note(
+        &mut self,
+        order: u64,
+        outcome: &'static str,
+        reason: Option<String>,
+        body: Arc<Value>,
+    ) {
         self.state = outcome;
         self.history.push(Entry {
             order,
@@ -206,10 +212,14 @@ impl Message {
         });
     }
 
-    fn refuse(&mut self, order: u64, outcome: &'static str, reason: &str, body: Value) {
+    fn refuse(&mut self, order: u64, outcome: &'static str, reason: &str, body: Arc<Value>) {
         self.refusals = self.refusals.saturating_add(1);
         self.note(order, outcome, Some(reason.to_owned()), body);
     }
+}
+
+fn shared<S: Serializer>(body: &Arc<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    body.as_ref().serialize(serializer)
 }
 
 impl Taken {
@@ -219,7 +229,7 @@ impl Taken {
             "order": self.order,
             "action": self.action,
             "status": self.content.subscription_info.status,
-            "body": self.body,
+            "body": *self.body,
         })
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use axum::extract::multipart::Field;
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -52,6 +52,7 @@ struct Book {
 #[derive(Debug, Default)]
 struct Set {
     opened: u64,
+    opened_while_open: Vec<String>,
     parts: BTreeMap<u64, Part>,
     last: Option<u64>,
     counted: Option<u64>,
@@ -115,8 +116,15 @@ impl Scores {
         content: Content,
     ) -> Result<(), Problem> {
         let mut book = locked(&self.0);
+        let open = |(_, set): &(&String, &Set)| set.counted.is_none();
         let fresh = Set {
             opened: order,
+            opened_while_open: book
+                .sets
+                .iter()
+                .filter(open)
+                .map(|(id, _)| id.clone())
+                .collect(),
             ..Set::default()
         };
         let known = book.sets.get(&envelope.score_file_id);
@@ -199,6 +207,7 @@ impl Set {
         }
         json!({
             "opened": self.opened,
+            "openedWhileOpen": self.opened_while_open,
             "counted": self.counted,
             "last": self.last,
             "lastCameEarly": self.last_came_early,
@@ -253,8 +262,10 @@ impl Latest {
 /// Answers `POST /derms/device_scores`.
 pub async fn device_scores(
     State(sandbox): State<Shared>,
-    multipart: Multipart,
+    multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
+    let multipart = multipart
+        .map_err(|error| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.body_text()))?;
     let limit = sandbox.config.score_part_limit;
     let (envelope, csv) = parts(multipart, limit).await?;
     let envelope = read_envelope(&envelope)?;
@@ -295,9 +306,7 @@ fn read_envelope(bytes: &[u8]) -> Result<Envelope, Problem> {
 /// The JSON part and the CSV part, told apart by their content type.
 async fn parts(mut multipart: Multipart, limit: usize) -> Result<(Vec<u8>, Vec<u8>), Problem> {
     let (mut json_part, mut csv_part) = (None, None);
-    let broken = |error: axum::extract::multipart::MultipartError| {
-        Problem::at("multipart/form-data", error.body_text())
-    };
+    let broken = |error: MultipartError| Problem::at("multipart/form-data", error.body_text());
     while let Some(field) = multipart.next_field().await.map_err(broken)? {
         let kind = media_type(field.content_type().unwrap_or("text/plain"));
         let (place, limit) = match kind.as_str() {
