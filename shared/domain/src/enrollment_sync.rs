@@ -31,6 +31,7 @@ use crate::ids::{
     ServicePointId, SubscriptionId, SyncRequestId,
 };
 use crate::json::{Document, Problem};
+use crate::lookups::{Miss, Programs};
 use crate::msg_ack::UnknownCode;
 use crate::time::Instant;
 
@@ -247,6 +248,38 @@ impl EnrollmentSync {
     #[must_use]
     pub fn ordering_key(&self) -> &SubscriptionId {
         &self.subscription.subscription_id
+    }
+
+    /// Fills in the ids of the program that the message doesn't carry (contracts.md §4: "DERMS learns all three from flows 2
+    /// and 5, or the Program lookup fills the missing one"). Ids that it does carry are never changed.
+    ///
+    /// **Interpretation:** the vendor's `/enroll` knows `programId` and `programCode`; `programExternalIdentifier` is ours.
+    /// So a program that is not listed is an error only if one of the first two is missing. One that is named by
+    /// `programExternalIdentifier` alone is sent on as it is.
+    ///
+    /// # Errors
+    /// A [`Miss`], which is the reason of a business error.
+    pub fn complete_program(&mut self, programs: &Programs) -> Result<(), Miss> {
+        let ids = &mut self.subscription.program;
+        let listed = match (&ids.id, &ids.code) {
+            (Some(_), Some(_)) if ids.external_id.is_some() => return Ok(()),
+            (Some(id), _) => programs.by_id(id.as_str()),
+            (None, Some(code)) => programs.by_code(code.as_str()),
+            (None, None) => return Ok(()),
+        };
+        match listed {
+            Ok(program) => {
+                ids.id = ids.id.take().or_else(|| program.id.parse().ok());
+                ids.code = ids.code.take().or_else(|| program.code.parse().ok());
+                ids.external_id = ids
+                    .external_id
+                    .take()
+                    .or_else(|| program.external_id.parse().ok());
+                Ok(())
+            }
+            Err(_) if ids.id.is_some() && ids.code.is_some() => Ok(()),
+            Err(miss) => Err(miss),
+        }
     }
 
     /// The body of the call to the DERMS.

@@ -128,6 +128,67 @@ fn no_location_reaches_the_derms_as_an_empty_list_of_devices() {
     assert_eq!(body["contactInfo"], json!({}));
 }
 
+/// The ids of a message's program after the lookup Program filled them in: `90000001,SUMMER-T,PRG-1` and `90000002,EV,`.
+fn completed(ids: &Value) -> Result<Value, String> {
+    let mut lookups = crate::lookups::Lookups::default();
+    let table =
+        b"programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-1\n90000002,EV,\n";
+    lookups.replace(crate::lookups::parse("Program", table).unwrap());
+    let mut inbound = message("ACTIVE", &[]);
+    let subscription = inbound["sendDetails"]["subscriptionInfo"]
+        .as_object_mut()
+        .unwrap();
+    subscription.remove("programCode");
+    subscription.extend(ids.as_object().unwrap().clone());
+    let mut sync = parse(&inbound).unwrap();
+    sync.complete_program(lookups.programs())
+        .map_err(|miss| miss.to_string())?;
+    let ids = sync.subscription.program;
+    Ok(json!([ids.id, ids.code, ids.external_id]))
+}
+
+#[test]
+fn the_program_lookup_fills_in_the_ids_that_are_missing() {
+    let all = json!(["90000001", "SUMMER-T", "PRG-1"]);
+    assert_eq!(
+        completed(&json!({"programId": "90000001"})),
+        Ok(all.clone())
+    );
+    assert_eq!(
+        completed(&json!({"programCode": "SUMMER-T"})),
+        Ok(all.clone())
+    );
+    assert_eq!(
+        completed(&json!({"programId": "90000001", "programCode": "SUMMER-T"})),
+        Ok(all)
+    );
+    assert_eq!(
+        completed(&json!({"programCode": "EV"})),
+        Ok(json!(["90000002", "EV", null]))
+    );
+    let own = json!({"programId": "90000001", "programExternalIdentifier": "PRG-OWN"});
+    assert_eq!(
+        completed(&own),
+        Ok(json!(["90000001", "SUMMER-T", "PRG-OWN"]))
+    );
+}
+
+#[test]
+fn a_program_that_is_not_listed_is_an_error_only_where_an_id_the_derms_needs_is_missing() {
+    let miss = |value: &str| Err(format!("lookup Program has no entry for \"{value}\""));
+    assert_eq!(completed(&json!({"programCode": "WINTER"})), miss("WINTER"));
+    assert_eq!(
+        completed(&json!({"programId": "90000009"})),
+        miss("90000009")
+    );
+    let both = json!({"programId": "90000009", "programCode": "WINTER"});
+    assert_eq!(completed(&both), Ok(json!(["90000009", "WINTER", null])));
+    assert_eq!(
+        completed(&json!({"programExternalIdentifier": "PRG-1"})),
+        Ok(json!([null, null, "PRG-1"]))
+    );
+}
+
 /// The message as the program system writes it.
 fn print(sync: &EnrollmentSync) -> Value {
     let with_period = |mut object: Value, period: Period| {
