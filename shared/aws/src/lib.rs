@@ -1,0 +1,39 @@
+//! The ports of the flow kit over AWS and HTTP, and the Lambda glue. No other crate names an AWS SDK.
+//!
+//! ```text
+//! Clients         built once per process; each connects when it is first used
+//! DynamoTable     Store      one item per key, one condition: the revision that was seen
+//! S3Source        Source     reads versions
+//! S3Outlet        Outlet     writes one bucket
+//! SqsQueue        Queue      the flow's own queue
+//! SnsNotifier     Notifier   two topics
+//! HttpTarget      Target     a neighbour's API, with credentials from Secrets Manager
+//! EmfTelemetry    Telemetry  one line on stdout per unit of work, which is also its metrics
+//! SystemClock     Clock      this machine's
+//! lambda          the runtime: variables, log, triggers, replies
+//! ```
+
+mod clients;
+mod clock;
+mod inbox;
+pub mod lambda;
+mod notifier;
+mod outlet;
+mod queue;
+mod source;
+mod store;
+mod target;
+mod telemetry;
+mod vars;
+
+pub use clients::Clients;
+pub use clock::SystemClock;
+pub use inbox::SqsInbox;
+pub use notifier::SnsNotifier;
+pub use outlet::S3Outlet;
+pub use queue::SqsQueue;
+pub use source::S3Source;
+pub use store::DynamoTable;
+pub use target::{BaseUrl, Credentials, HttpTarget, NotABaseUrl, SecretVault, Vault, Web};
+pub use telemetry::EmfTelemetry;
+pub use vars::{BadVar, Vars};
