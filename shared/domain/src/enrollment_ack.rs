@@ -126,7 +126,7 @@ impl EnrollmentAck {
         Self {
             dacs_message_id,
             response_code: ResponseCode::Failure,
-            message: Some(reason),
+            message: Some(shortened(reason)),
             devices: Vec::new(),
         }
     }
@@ -172,9 +172,7 @@ impl EnrollmentAck {
                 None => answer.take(response),
             }
         }
-        if let Some(message) = &mut answer.message {
-            message.truncate(cut(message, LONGEST_MESSAGE).len());
-        }
+        answer.message = answer.message.map(shortened);
         Ok(answer)
     }
 
@@ -200,6 +198,12 @@ impl EnrollmentAck {
     }
 }
 
+/// An ack of ours can be read back: its reasons are no longer than those we take.
+fn shortened(mut reason: String) -> String {
+    reason.truncate(cut(&reason, LONGEST_MESSAGE).len());
+    reason
+}
+
 fn device_ack(device: &Device, action: Action, response: &Response) -> DeviceAck {
     let told = response
         .value
@@ -218,7 +222,7 @@ fn device_ack(device: &Device, action: Action, response: &Response) -> DeviceAck
     DeviceAck {
         device_id: device.device_id.clone(),
         registration,
-        message: reason,
+        message: reason.map(shortened),
     }
 }
 

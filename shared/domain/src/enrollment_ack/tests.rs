@@ -186,6 +186,22 @@ fn a_synchronization_given_up_is_a_failure_with_its_reason() {
 }
 
 #[test]
+fn an_ack_of_ours_can_be_read_back_however_long_the_reasons_were() {
+    let long = "é".repeat(3000);
+    let about_device = response("D1", &long, Error);
+    let acks = [
+        EnrollmentAck::given_up("10000000000001".parse().unwrap(), long.clone()),
+        answered(Error, vec![response("SP-1", &long, Error), about_device]),
+    ];
+    for ack in acks {
+        assert_eq!(
+            EnrollmentAck::parse(&serde_json::to_vec(&ack).unwrap()),
+            Ok(ack)
+        );
+    }
+}
+
+#[test]
 fn an_ack_travels_under_the_contracts_names() {
     let ack = EnrollmentAck {
         dacs_message_id: "10000000000001".parse().unwrap(),
