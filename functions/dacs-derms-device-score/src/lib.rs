@@ -13,11 +13,11 @@ use domain::csv::Record;
 use domain::device_score::ScoreSheet;
 use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
-use flow::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToRest, Next, Rows, handle};
+use flow::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToRest, Rows, serve};
 use flow::ledger::run::Run;
 use flow::ports::{Call, FormPart, Method, Payload};
 use flow::target::TargetClient;
-use flow::trigger::{Delivery, Invocation};
+use flow::trigger::{Invocation, Reply, Trigger};
 use flow::{Failure, Rejected, Transient};
 use serde_json::json;
 
@@ -37,9 +37,12 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// One message of the flow's queue.
-    pub async fn handle(&self, delivery: &Delivery, invocation: &Invocation) -> Next {
-        handle(&self.kit, &FileFlow::ToRest(&self.to_rest), delivery, invocation).await
+    /// Messages of the flow's queue.
+    ///
+    /// # Errors
+    /// [`Transient`] for a trigger that this flow does not have.
+    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
+        serve(&self.kit, &FileFlow::ToRest(&self.to_rest), trigger, &invocation).await
     }
 }
 
@@ -48,7 +51,7 @@ impl Flow {
 /// # Errors
 /// [`HeaderFault`] naming every column that is missing or doubled.
 pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Rows, HeaderFault> {
-    let sheet = ScoreSheet::open(header, lookups.spelling("device-score"))?;
+    let sheet = ScoreSheet::open(header, &lookups.spelling("device-score"))?;
     let encode = move |record: &Record<'_>, out: &mut Vec<u8>| {
         let row = sheet.read(record)?;
         row.write_csv(out);

@@ -15,11 +15,11 @@ use domain::enrollment_ack::EnrollmentAck;
 use domain::enrollment_sync::{EnrollRequest, EnrollmentSync};
 use domain::json::{Document, Problem};
 use domain::msg_ack::{MsgAck, ResponseCode};
-use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, accept, work};
+use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, serve};
 use flow::ports::{Call, Method, Payload};
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::TargetClient;
-use flow::trigger::{Delivery, HttpReply, HttpRequest, Invocation};
+use flow::trigger::{Invocation, Reply, Trigger};
 use flow::{Failure, Rejected, Transient};
 use serde_json::{Value, json};
 
@@ -35,14 +35,12 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The door.
-    pub async fn accept(&self, request: &HttpRequest) -> HttpReply {
-        accept(&self.kit, identify, request).await
-    }
-
-    /// The worker; the ids of the messages to be shown again.
-    pub async fn work(&self, deliveries: &[Delivery], invocation: &Invocation) -> Vec<String> {
-        work(&self.kit, &self.calls, deliveries, invocation).await
+    /// A request at the door, or messages of the flow's queue.
+    ///
+    /// # Errors
+    /// [`Transient`] never; faults are in the reply.
+    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
+        Ok(serve(&self.kit, identify, &self.calls, trigger, &invocation).await)
     }
 }
 

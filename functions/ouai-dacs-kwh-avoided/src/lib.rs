@@ -11,13 +11,14 @@ use domain::csv::Record;
 use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
 use domain::measurement::Measurement;
-use flow::file::{FileFlow, FileKit, FileToFile, Next, Sheet, handle};
-use flow::trigger::{Delivery, Invocation};
+use flow::Transient;
+use flow::file::{FileFlow, FileKit, FileToFile, Sheet, serve};
+use flow::trigger::{Invocation, Reply, Trigger};
 
 /// The flow's name.
 pub const NAME: &str = "ouai-dacs-kwh-avoided";
 /// The lookups that it reads.
-pub const LOOKUPS: &[&str] = &["Columns-kwh-avoided", "Columns-kw-drop"];
+pub const LOOKUPS: &[&str] = &["Columns-kwh-avoided"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {
@@ -28,9 +29,12 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// One message of the flow's queue.
-    pub async fn handle(&self, delivery: &Delivery, invocation: &Invocation) -> Next {
-        handle(&self.kit, &FileFlow::ToFile(&self.to_file), delivery, invocation).await
+    /// Messages of the flow's queue.
+    ///
+    /// # Errors
+    /// [`Transient`] for a trigger that this flow does not have.
+    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
+        serve(&self.kit, &FileFlow::ToFile(&self.to_file), trigger, &invocation).await
     }
 }
 
@@ -39,7 +43,7 @@ impl Flow {
 /// # Errors
 /// [`HeaderFault`] naming every column that is missing or doubled.
 pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Sheet, HeaderFault> {
-    let file = Measurement::open(header, lookups)?;
+    let file = Measurement::open(header, &lookups.spelling("kwh-avoided"))?;
     let columns = file.columns().clone();
     Ok(Sheet { columns, check: Box::new(move |row| file.check(row)) })
 }

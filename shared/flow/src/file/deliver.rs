@@ -76,8 +76,6 @@ pub trait DeliverBatch: Send + Sync {
 struct Open {
     bytes: Vec<u8>,
     rows: u64,
-    /// Where its first row begins.
-    from: Position,
     /// By key: the line of a row, and where it is in `bytes`.
     keys: HashMap<Vec<u8>, (u64, std::ops::Range<usize>)>,
 }
@@ -88,7 +86,7 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
     let lookups = attempt.lookups().await?;
     let rows = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
-    let mut open = Open::new(flow, attempt.run.position);
+    let mut open = Open::new(flow);
     let mut encoded = Vec::new();
     loop {
         let taken = match reader.next() {
@@ -117,7 +115,7 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
         };
         if !taken {
             send(attempt, flow, &mut open, false).await?;
-            open = Open::new(flow, reader.position());
+            open = Open::new(flow);
             attempt.pause(reader.position()).await?;
         }
     }
@@ -181,8 +179,8 @@ async fn finish(attempt: &mut Attempt<'_>, position: Position) -> Worked {
 }
 
 impl Open {
-    fn new(flow: &FileToRest, from: Position) -> Self {
-        Self { bytes: flow.prefix.to_vec(), rows: 0, from, keys: HashMap::new() }
+    fn new(flow: &FileToRest) -> Self {
+        Self { bytes: flow.prefix.to_vec(), rows: 0, keys: HashMap::new() }
     }
 
     fn has_room(&self, flow: &FileToRest, encoded: &[u8]) -> bool {

@@ -32,7 +32,7 @@ use crate::ledger::Ledger;
 use crate::ledger::run::{Phase, RunState};
 use crate::lookups::LookupBook;
 use crate::ports::{Clock, Notifier, Queue, Source, Telemetry};
-use crate::trigger::{Delivery, Invocation};
+use crate::trigger::{Delivery, Invocation, Reply, Trigger};
 use crate::Transient;
 use attempt::Attempt;
 use register::Registered;
@@ -101,6 +101,28 @@ pub enum Next {
     Nothing,
     /// The message stays, and is shown again after the delay.
     Again(Duration),
+}
+
+/// Serves a file flow: messages of its queue, one after another.
+///
+/// # Errors
+/// [`Transient`] for a request: a file flow has no door.
+pub async fn serve(
+    kit: &FileKit,
+    flow: &FileFlow<'_>,
+    trigger: Trigger,
+    invocation: &Invocation,
+) -> Result<Reply, Transient> {
+    let Trigger::Queue(deliveries) = trigger else {
+        return Err(Transient::new("a file flow takes no requests"));
+    };
+    let mut failed = Vec::new();
+    for delivery in &deliveries {
+        if let Next::Again(_) = handle(kit, flow, delivery, invocation).await {
+            failed.push(delivery.message_id.clone());
+        }
+    }
+    Ok(Reply::Batch { failed })
 }
 
 /// Handles one message of the flow's queue, and says whether it may be deleted.

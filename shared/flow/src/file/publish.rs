@@ -105,7 +105,7 @@ fn is_clean(run: &Run, head: &Head, sheet: &Sheet) -> bool {
 /// Phase [`Phase::Copy`]: the store copies the version that was validated.
 pub(super) async fn copy(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
     let to = destination(&attempt.run);
-    let upload = upload(attempt, flow, &to).await?;
+    let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt).await };
     let (source, etag, size) = (attempt.run.source.clone(), attempt.run.etag.clone(), attempt.run.size);
     let mut from = u64::from(attempt.run.parts) * COPIED_PART;
     while from < size {
@@ -128,7 +128,7 @@ pub(super) async fn rewrite(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Wor
     let lookups = attempt.lookups().await?;
     let sheet = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
     let to = destination(&attempt.run);
-    let upload = upload(attempt, flow, &to).await?;
+    let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt).await };
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     let mut out = Vec::new();
     if attempt.run.parts == 0 {
@@ -169,31 +169,38 @@ async fn write_part(
     Ok(())
 }
 
-/// The upload in progress, or a new one that the ledger knows before its first part.
-async fn upload(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination) -> Result<UploadId, Halt> {
-    if let Some(upload) = &attempt.run.upload {
-        return Ok(upload.clone());
+/// The upload in progress, or a new one that the ledger knows before its first part. `None` when an earlier attempt has
+/// finished it and died before it could say so: the object's metadata names its run.
+async fn upload(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination) -> Result<Option<UploadId>, Halt> {
+    if let Some(upload) = attempt.run.upload.clone() {
+        return Ok(if is_published(attempt, flow, to).await? { None } else { Some(upload) });
     }
     let upload = flow.inbox.begin(to).await?;
     attempt.run.upload = Some(upload.clone());
     attempt.commit(&[]).await?;
-    Ok(upload)
+    Ok(Some(upload))
 }
 
-/// Makes the object visible. An upload that is gone was finished by an earlier attempt of this run, whose answer was
-/// lost; the object's metadata says so. If it does not, the run starts its upload anew.
+async fn is_published(attempt: &Attempt<'_>, flow: &FileToFile, to: &Destination) -> Result<bool, Halt> {
+    let there = ObjectRef { bucket: flow.inbox_bucket.clone(), key: to.key.clone(), version: None };
+    let meta = attempt.kit.source.head(&there).await?;
+    Ok(meta.is_some_and(|meta| meta.metadata.get(RUN) == Some(&attempt.run.id.to_string())))
+}
+
+/// Makes the object visible. An upload that is gone was finished by a twin; if the object does not say so, the run
+/// starts its upload anew.
 async fn finish(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination, upload: &UploadId) -> Worked {
-    if flow.inbox.finish(&to.key, upload).await? == Finished::NoSuchUpload {
-        let there = ObjectRef { bucket: flow.inbox_bucket.clone(), key: to.key.clone(), version: None };
-        let meta = attempt.kit.source.head(&there).await?;
-        let is_ours = meta.is_some_and(|meta| meta.metadata.get(RUN) == Some(&attempt.run.id.to_string()));
-        if !is_ours {
-            attempt.run.upload = None;
-            attempt.run.parts = 0;
-            let begin = attempt.run.head.as_ref().map_or(Position::default(), |head| head.rows_at);
-            return Ok(attempt.enter(attempt.run.phase, begin).await?);
-        }
+    let finished = flow.inbox.finish(&to.key, upload).await?;
+    if finished == Finished::NoSuchUpload && !is_published(attempt, flow, to).await? {
+        attempt.run.upload = None;
+        attempt.run.parts = 0;
+        let begin = attempt.run.head.as_ref().map_or(Position::default(), |head| head.rows_at);
+        return Ok(attempt.enter(attempt.run.phase, begin).await?);
     }
+    published(attempt).await
+}
+
+async fn published(attempt: &mut Attempt<'_>) -> Worked {
     Ok(attempt.enter(Phase::Settle(RunState::Delivered), attempt.run.position).await?)
 }
 

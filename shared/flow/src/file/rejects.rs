@@ -128,7 +128,7 @@ impl Kind {
     }
 
     fn piece(self, flow: &str, run: &Run, number: u32, attempt: u32) -> String {
-        format!("pieces/{flow}/{}/{number:06}-{attempt:03}.{}", run.id, self.name())
+        format!("{flow}/pieces/{}/{number:06}-{attempt:03}.{}", run.id, self.name())
     }
 
     fn joined(self, flow: &str, run: &Run) -> String {

@@ -29,7 +29,7 @@ use crate::Failure;
 use crate::ledger::Ledger;
 use crate::lookups::LookupBook;
 use crate::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
-use crate::trigger::Invocation;
+use crate::trigger::{Invocation, Reply, Trigger};
 
 /// The bucket for bodies over 100 KB.
 #[derive(Clone)]
@@ -124,6 +124,20 @@ pub trait MessageCalls: Send + Sync {
     /// # Errors
     /// [`Failure::Rejected`] when the source will not hear it: people are told instead.
     async fn answer(&self, ack: &Value, context: &Context<'_>) -> Result<(), Failure>;
+}
+
+/// Serves a message flow: its door and its worker.
+pub async fn serve(
+    kit: &MessageKit,
+    identify: Identify,
+    calls: &dyn MessageCalls,
+    trigger: Trigger,
+    invocation: &Invocation,
+) -> Reply {
+    match trigger {
+        Trigger::Http(request) => Reply::Http(accept(kit, identify, &request).await),
+        Trigger::Queue(deliveries) => Reply::Batch { failed: work(kit, calls, &deliveries, invocation).await },
+    }
 }
 
 /// What a call needs to know beside the body.
