@@ -25,6 +25,7 @@ mod store;
 mod target;
 mod telemetry;
 mod vars;
+mod wiring;
 
 pub use clients::Clients;
 pub use clock::SystemClock;
@@ -37,3 +38,4 @@ pub use store::DynamoTable;
 pub use target::{BaseUrl, Credentials, HttpTarget, NotABaseUrl, SecretVault, Vault, Web};
 pub use telemetry::EmfTelemetry;
 pub use vars::{BadVar, Vars};
+pub use wiring::Wiring;

@@ -5,7 +5,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives;
 use flow::Transient;
 use flow::ports::{ByteStream, ObjectMeta, ObjectRef, Source};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future, stream};
 use jiff::Timestamp;
 use std::io;
 
@@ -61,6 +61,9 @@ impl Source for S3Source {
             .send()
             .await;
         match answer {
+            // A server may leave a range out of account and send all (RFC 9110 §14.2): the local emulator does so for
+            // a read that names a version, S3 never does.
+            Ok(got) if got.content_range.is_none() => Ok(after(chunks(got.body), from)),
             Ok(got) => Ok(chunks(got.body)),
             // 416: nothing is there from that byte on.
             Err(fault) if status(&fault) == Some(416) => Ok(stream::empty().boxed()),
@@ -79,6 +82,22 @@ fn chunks(body: primitives::ByteStream) -> ByteStream {
         }
     })
     .boxed()
+}
+
+/// The stream without its first `skipped` bytes.
+fn after(chunks: ByteStream, skipped: u64) -> ByteStream {
+    let rest = chunks.scan(skipped, |left, chunk| {
+        let chunk = chunk.map(|mut bytes| {
+            let cut = usize::try_from(*left)
+                .unwrap_or(usize::MAX)
+                .min(bytes.len());
+            *left = left.saturating_sub(u64::try_from(cut).unwrap_or(u64::MAX));
+            bytes.split_off(cut)
+        });
+        future::ready(Some(chunk))
+    });
+    rest.filter(|chunk| future::ready(!matches!(chunk, Ok(bytes) if bytes.is_empty())))
+        .boxed()
 }
 
 fn meta(head: HeadObjectOutput) -> Result<ObjectMeta, Transient> {
@@ -101,4 +120,28 @@ fn status<E>(fault: &SdkError<E>) -> Option<u16> {
     fault
         .raw_response()
         .map(|response| response.status().as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use futures_util::TryStreamExt;
+
+    async fn skipping(skipped: u64) -> Vec<Bytes> {
+        let whole = stream::iter(["abc", "def", "g"])
+            .map(|chunk| Ok(Bytes::from(chunk)))
+            .boxed();
+        after(whole, skipped).try_collect().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_range_that_was_left_out_of_account_is_cut_here() {
+        assert_eq!(skipping(0).await, ["abc", "def", "g"]);
+        assert_eq!(skipping(2).await, ["c", "def", "g"]);
+        assert_eq!(skipping(3).await, ["def", "g"]);
+        assert_eq!(skipping(6).await, ["g"]);
+        assert!(skipping(7).await.is_empty());
+        assert!(skipping(100).await.is_empty());
+    }
 }

@@ -1,0 +1,186 @@
+//! From the environment to the collaborators of a flow: each function reads the variables that its block of the template
+//! sets, by the literal names that stand here and there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::sync_request::{DacsRelease, ExceptionCode};
+use flow::file::{FileKit, Limits, RejectStore};
+use flow::ledger::Ledger;
+use flow::lookups::LookupBook;
+use flow::message::{BodyStore, MessageKit};
+use flow::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
+use flow::sync_ack::SyncRequestAcks;
+use flow::target::{Pacer, TargetClient};
+use jiff::SignedDuration;
+
+use crate::target::BaseUrl;
+use crate::{
+    BadVar, Clients, DynamoTable, EmfTelemetry, HttpTarget, S3Outlet, S3Source, SecretVault, SnsNotifier, SqsQueue,
+    SystemClock, Vars,
+};
+
+/// A call to a neighbour ends after this; twice as long would not fit a message function's minute with its retries.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Builds the collaborators of one function.
+pub struct Wiring<'a> {
+    vars: &'a Vars,
+    clients: &'a Clients,
+    flow: &'static str,
+    clock: Arc<dyn Clock>,
+    ledger: Ledger,
+    notifier: Arc<dyn Notifier>,
+}
+
+impl<'a> Wiring<'a> {
+    /// For the function of `flow`.
+    ///
+    /// # Errors
+    /// [`BadVar`] for a variable that is missing or malformed; the same for every method here.
+    pub fn new(flow: &'static str, vars: &'a Vars, clients: &'a Clients) -> Result<Self, BadVar> {
+        let (technical, business) = (vars.text("TECHNICAL_TOPIC_ARN")?, vars.text("BUSINESS_TOPIC_ARN")?);
+        Ok(Self {
+            vars,
+            clients,
+            flow,
+            clock: Arc::new(SystemClock),
+            ledger: Ledger::new(Arc::new(DynamoTable::new(clients, vars.text("LEDGER_TABLE")?))),
+            notifier: Arc::new(SnsNotifier::new(clients, technical, business)),
+        })
+    }
+
+    /// The kit of a file flow that takes its files in order of arrival.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn file_kit(&self, lookups: &'static [&'static str]) -> Result<FileKit, BadVar> {
+        let bucket = self.vars.text("REJECTS_BUCKET")?;
+        Ok(FileKit {
+            flow: self.flow,
+            in_order: true,
+            ledger: self.ledger.clone(),
+            source: self.source(),
+            rejects: RejectStore { outlet: self.outlet(&bucket), source: self.source(), bucket },
+            queue: self.queue()?,
+            notifier: self.notifier.clone(),
+            telemetry: self.telemetry(),
+            clock: self.clock.clone(),
+            lookups: self.lookups(lookups)?,
+            limits: Limits { retry: self.retry_limit()?, ..Limits::default() },
+        })
+    }
+
+    /// The limits above which a file → file run is held for a person.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn hold_limits(&self, limits: Limits) -> Result<Limits, BadVar> {
+        let (hold_rows, hold_percent) = (self.vars.number("HOLD_ROWS")?, self.vars.number("HOLD_PERCENT")?);
+        Ok(Limits { hold_rows, hold_percent, ..limits })
+    }
+
+    /// The receiver's inbox: its name, and writing into it.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn inbox(&self) -> Result<(String, Arc<dyn Outlet>), BadVar> {
+        let bucket = self.vars.text("INBOX_BUCKET")?;
+        let outlet = self.outlet(&bucket);
+        Ok((bucket, outlet))
+    }
+
+    /// The kit of a message flow.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn message_kit(&self, lookups: &'static [&'static str]) -> Result<MessageKit, BadVar> {
+        let bucket = self.vars.text("BODIES_BUCKET")?;
+        Ok(MessageKit {
+            flow: self.flow,
+            ledger: self.ledger.clone(),
+            bodies: BodyStore { outlet: self.outlet(&bucket), source: self.source(), bucket },
+            queue: self.queue()?,
+            notifier: self.notifier.clone(),
+            telemetry: self.telemetry(),
+            clock: self.clock.clone(),
+            lookups: self.lookups(lookups)?,
+            retry_limit: self.retry_limit()?,
+        })
+    }
+
+    /// The DERMS.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn derms(&self) -> Result<TargetClient, BadVar> {
+        let base = self.vars.parsed("DERMS_URL", "an http or https URL")?;
+        self.target("derms", base, self.vars.text("DERMS_SECRET")?, self.vars.number("DERMS_RATE")?)
+    }
+
+    /// DACS.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn dacs(&self) -> Result<TargetClient, BadVar> {
+        let base = self.vars.parsed("DACS_URL", "an http or https URL")?;
+        self.target("dacs", base, self.vars.text("DACS_SECRET")?, self.vars.number("DACS_RATE")?)
+    }
+
+    /// Acknowledging DACS's sync requests; `lookups` has [`flow::sync_ack::LOOKUPS`].
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn sync_request_acks(&self, lookups: &LookupBook) -> Result<SyncRequestAcks, BadVar> {
+        let wanted = "a release such as 25.4";
+        Ok(SyncRequestAcks {
+            dacs: self.dacs()?,
+            release: self.vars.parsed::<DacsRelease>("DACS_RELEASE", wanted)?,
+            exception: self.exception_code()?,
+            lookups: lookups.clone(),
+        })
+    }
+
+    fn exception_code(&self) -> Result<ExceptionCode, BadVar> {
+        let (name, wanted) = ("DACS_EXCEPTION_NUMBER", "a message number of at most five digits");
+        let category = self.vars.parsed("DACS_EXCEPTION_CATEGORY", wanted)?;
+        let number = self.vars.parsed(name, wanted)?;
+        ExceptionCode::new(category, number).map_err(|_| BadVar::Malformed { name, wanted })
+    }
+
+    fn target(&self, name: &'static str, base: BaseUrl, secret: String, rate: u32) -> Result<TargetClient, BadVar> {
+        let vault = Arc::new(SecretVault::new(self.clients, secret));
+        let http = HttpTarget::new(name, base, vault, self.clients.web.clone(), self.clock.clone());
+        // Unique to this process: two writers of the target's rate never look alike.
+        let owner = format!("{}#{}#{}", self.flow, std::process::id(), self.clock.now());
+        let pacer = Pacer::new(self.ledger.clone(), name, rate, owner);
+        let ports = (self.clock.clone(), self.notifier.clone());
+        Ok(TargetClient::new(name, Arc::new(http), pacer, ports, CALL_TIMEOUT))
+    }
+
+    fn lookups(&self, names: &'static [&'static str]) -> Result<LookupBook, BadVar> {
+        let config = (self.vars.text("CONFIG_BUCKET")?, self.source());
+        let ports = (self.notifier.clone(), self.clock.clone());
+        Ok(LookupBook::new(self.flow, names, config, self.ledger.clone(), ports))
+    }
+
+    fn retry_limit(&self) -> Result<SignedDuration, BadVar> {
+        Ok(SignedDuration::from_hours(self.vars.number::<u32>("RETRY_LIMIT_HOURS")?.into()))
+    }
+
+    fn source(&self) -> Arc<dyn Source> {
+        Arc::new(S3Source::new(self.clients))
+    }
+
+    fn outlet(&self, bucket: &str) -> Arc<dyn Outlet> {
+        Arc::new(S3Outlet::new(self.clients, bucket))
+    }
+
+    fn queue(&self) -> Result<Arc<dyn Queue>, BadVar> {
+        Ok(Arc::new(SqsQueue::new(self.clients, self.vars.text("QUEUE_URL")?)))
+    }
+
+    fn telemetry(&self) -> Arc<dyn Telemetry> {
+        Arc::new(EmfTelemetry::stdout(self.clock.clone()))
+    }
+}
