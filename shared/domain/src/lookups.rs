@@ -217,6 +217,14 @@ impl Lookups {
         }
     }
 
+    /// A plain map, to be kept by whoever reads rows with it.
+    pub fn map(&self, name: MapName) -> ValueMap {
+        self.maps
+            .get(&name)
+            .cloned()
+            .unwrap_or_else(|| ValueMap::empty(name))
+    }
+
     /// Translates a value.
     ///
     /// # Errors

@@ -261,6 +261,18 @@ impl Programs {
             .ok_or_else(|| Miss::new("Program", code))
     }
 
+    /// The program with this external id.
+    ///
+    /// # Errors
+    ///
+    /// A [`Miss`] when it is not listed.
+    pub fn by_external_id(&self, id: &str) -> Result<&Program, Miss> {
+        self.0
+            .iter()
+            .find(|program| program.external_id == id)
+            .ok_or_else(|| Miss::new("Program", id))
+    }
+
     /// The program with this id.
     ///
     /// # Errors

@@ -105,6 +105,15 @@ pub struct ValueMap {
 }
 
 impl ValueMap {
+    /// A map that has no entry for anything.
+    pub fn empty(name: MapName) -> Self {
+        Self {
+            name,
+            values: BTreeMap::new(),
+            others_as_they_are: false,
+        }
+    }
+
     /// Reads one version of the map.
     ///
     /// # Errors
@@ -112,11 +121,7 @@ impl ValueMap {
     /// The first thing that is wrong with it.
     pub fn parse(name: MapName, csv: &[u8]) -> Result<Self, LookupFault> {
         const TABLE: Layout = table(&[Column::required("key"), Column::required("value")]);
-        let mut map = Self {
-            name,
-            values: BTreeMap::new(),
-            others_as_they_are: false,
-        };
+        let mut map = Self::empty(name);
         let mut once = Once::default();
         each_row(name.as_str(), &TABLE, csv, |[key, value]| {
             once.take("key", key)?;
