@@ -7,10 +7,12 @@
 //! `scoreFileId` is the run id, a part is an upsert by its number, and the set counts when the last part has come; 200
 //! or 202 is taken (contracts.md §5). Files are taken one at a time, in order of arrival.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::csv::Record;
-use domain::device_score::ScoreSheet;
+use domain::device_score::{DERMS_HEADER, ScoreSheet};
 use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
 use flow::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToRest, Rows, serve};
@@ -59,6 +61,12 @@ pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Rows, HeaderFault>
         Ok([head_end, nic, program].join("\0").into_bytes())
     };
     Ok(Rows { encode: Box::new(encode) })
+}
+
+/// The pipeline of score files into `scores`.
+#[must_use]
+pub fn to_rest(scores: DeviceScores) -> FileToRest {
+    FileToRest { open, prefix: DERMS_HEADER.as_bytes(), part_size: PART_SIZE, target: Arc::new(scores) }
 }
 
 /// The Device Score API.

@@ -15,6 +15,7 @@ use domain::enrollment_ack::EnrollmentAck;
 use domain::enrollment_sync::{EnrollRequest, EnrollmentSync};
 use domain::json::{Document, Problem};
 use domain::msg_ack::{MsgAck, ResponseCode};
+use flow::lookups::LookupBook;
 use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, serve};
 use flow::ports::{Call, Method, Payload};
 use flow::sync_ack::SyncRequestAcks;
@@ -25,6 +26,9 @@ use serde_json::{Value, json};
 
 /// The flow's name.
 pub const NAME: &str = "dacs-derms-enrollment-sync";
+
+/// The lookups that it reads: [`flow::sync_ack::LOOKUPS`] and the names of programs.
+pub const LOOKUPS: &[&str] = &["DacsMessages", "Program"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {
@@ -64,12 +68,18 @@ pub struct Calls {
     pub derms: TargetClient,
     /// DACS's sync requests.
     pub acks: SyncRequestAcks,
+    /// The lookup Program.
+    pub lookups: LookupBook,
 }
 
 #[async_trait]
 impl MessageCalls for Calls {
     async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure> {
-        let message = read(body)?;
+        let mut message = read(body)?;
+        let lookups = self.lookups.current().await?;
+        message
+            .complete_program(lookups.programs())
+            .map_err(|miss| Rejected::new(message.message_key().to_string(), miss.to_string()))?;
         let request = serde_json::to_vec(&message.enroll_request());
         let request = request.map_err(|e| Transient::because("writing the enroll request", e))?;
         let call = Call {

@@ -1,2 +1,17 @@
-//! Wiring.
-fn main() {}
+//! Wiring of `dacs-derms-enrollment-sync`.
+
+use aws::{Clients, Vars, Wiring, lambda};
+use dacs_derms_enrollment_sync::{Calls, Flow, LOOKUPS, NAME};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let vars = Vars::from_env();
+    lambda::log(&vars)?;
+    let clients = Clients::load(&vars).await;
+    let wiring = Wiring::new(NAME, &vars, &clients)?;
+    let kit = wiring.message_kit(LOOKUPS)?;
+    let acks = wiring.sync_request_acks(&kit.lookups)?;
+    let calls = Calls { derms: wiring.derms()?, acks, lookups: kit.lookups.clone() };
+    let flow = Flow { kit, calls };
+    lambda::run(|trigger, invocation| flow.handle(trigger, invocation)).await
+}

@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 /// The flow's name.
 pub const NAME: &str = "derms-dacs-enrollment-ack";
 
+/// The lookups that it reads.
+pub const LOOKUPS: &[&str] = flow::sync_ack::LOOKUPS;
+
 /// The flow; its fields are what it may touch.
 pub struct Flow {
     /// Ledger, queue and the rest of every message flow.

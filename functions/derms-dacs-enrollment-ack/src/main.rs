@@ -1,2 +1,16 @@
-//! Wiring.
-fn main() {}
+//! Wiring of `derms-dacs-enrollment-ack`.
+
+use aws::{Clients, Vars, Wiring, lambda};
+use derms_dacs_enrollment_ack::{Calls, Flow, LOOKUPS, NAME};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let vars = Vars::from_env();
+    lambda::log(&vars)?;
+    let clients = Clients::load(&vars).await;
+    let wiring = Wiring::new(NAME, &vars, &clients)?;
+    let kit = wiring.message_kit(LOOKUPS)?;
+    let calls = Calls { acks: wiring.sync_request_acks(&kit.lookups)? };
+    let flow = Flow { kit, calls };
+    lambda::run(|trigger, invocation| flow.handle(trigger, invocation)).await
+}

@@ -7,12 +7,15 @@
 //! The two kinds are told apart by their header. A clean file arrives byte for byte; otherwise its valid rows do, under
 //! our column names (contracts.md §6). Files are taken one at a time, in order of arrival.
 
+use std::sync::Arc;
+
 use domain::csv::Record;
 use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
 use domain::measurement::Measurement;
 use flow::Transient;
 use flow::file::{FileFlow, FileKit, FileToFile, Sheet, serve};
+use flow::ports::Outlet;
 use flow::trigger::{Invocation, Reply, Trigger};
 
 /// The flow's name.
@@ -36,6 +39,12 @@ impl Flow {
     pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
         serve(&self.kit, &FileFlow::ToFile(&self.to_file), trigger, &invocation).await
     }
+}
+
+/// The pipeline into DACS's inbox.
+#[must_use]
+pub fn to_file(inbox_bucket: String, inbox: Arc<dyn Outlet>) -> FileToFile {
+    FileToFile { open, inbox, inbox_bucket }
 }
 
 /// Understands the header of a kWh Avoided or kW Drop file.

@@ -254,18 +254,17 @@ impl EnrollmentSync {
     /// and 5, or the Program lookup fills the missing one"). Ids that it does carry are never changed.
     ///
     /// **Interpretation:** the vendor's `/enroll` knows `programId` and `programCode`; `programExternalIdentifier` is ours.
-    /// So a program that is not listed is an error only if one of the first two is missing. One that is named by
-    /// `programExternalIdentifier` alone is sent on as it is.
+    /// So a program that is not listed is an error only if one of the first two is missing.
     ///
     /// # Errors
     /// A [`Miss`], which is the reason of a business error.
     pub fn complete_program(&mut self, programs: &Programs) -> Result<(), Miss> {
         let ids = &mut self.subscription.program;
-        let listed = match (&ids.id, &ids.code) {
-            (Some(_), Some(_)) if ids.external_id.is_some() => return Ok(()),
-            (Some(id), _) => programs.by_id(id.as_str()),
-            (None, Some(code)) => programs.by_code(code.as_str()),
-            (None, None) => return Ok(()),
+        let listed = match (&ids.id, &ids.code, &ids.external_id) {
+            (Some(_), Some(_), Some(_)) | (None, None, None) => return Ok(()),
+            (Some(id), _, _) => programs.by_id(id.as_str()),
+            (None, Some(code), _) => programs.by_code(code.as_str()),
+            (None, None, Some(id)) => programs.by_external_id(id.as_str()),
         };
         match listed {
             Ok(program) => {
