@@ -17,6 +17,8 @@ mod clients;
 mod clock;
 mod inbox;
 pub mod lambda;
+#[cfg(test)]
+mod neighbour;
 mod notifier;
 mod outlet;
 mod queue;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use flow::Transient;
@@ -16,10 +16,8 @@ type Attributes = HashMap<String, AttributeValue>;
 
 /// The most keys of one BatchGetItem.
 const BATCH: usize = 100;
-/// How often the rest of a batch is asked for again.
-const BATCH_ATTEMPTS: u32 = 8;
-/// The wait before the second attempt; it doubles from then on.
-const BATCH_WAIT: Duration = Duration::from_millis(25);
+/// The waits before the attempts at one batch, in milliseconds.
+const BATCH_WAITS: [u64; 6] = [0, 25, 50, 100, 200, 400];
 
 /// Revision `seen` is still there.
 const UNCHANGED: &str = "rev = :seen";
@@ -61,18 +59,13 @@ impl DynamoTable {
     /// Reads up to [`BATCH`] different keys into `found`.
     async fn batch(&self, keys: &[&Key], found: &mut BTreeMap<Key, Item>) -> Result<(), Transient> {
         let doing = "reading several items of the ledger";
-        let mut rest = Some(
-            KeysAndAttributes::builder()
-                .set_keys(Some(keys.iter().map(|key| place(key)).collect()))
-                .consistent_read(true)
-                .build()
-                .map_err(|fault| Transient::because(doing, fault))?,
-        );
-        let mut wait = BATCH_WAIT;
-        for _ in 0..BATCH_ATTEMPTS {
-            let Some(asked) = rest.take() else {
-                return Ok(());
-            };
+        let mut asked = KeysAndAttributes::builder()
+            .set_keys(Some(keys.iter().map(|key| place(key)).collect()))
+            .consistent_read(true)
+            .build()
+            .map_err(|fault| Transient::because(doing, fault))?;
+        for wait in BATCH_WAITS {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
             let answer = self
                 .client
                 .batch_get_item()
@@ -84,22 +77,18 @@ impl DynamoTable {
                 let item = item(&attributes)?;
                 found.insert(item.key.clone(), item);
             }
-            rest = answer
+            let unread = answer
                 .unprocessed_keys
-                .and_then(|mut tables| tables.remove(&self.table))
-                .filter(|unread| !unread.keys.is_empty());
-            if rest.is_some() {
-                tokio::time::sleep(wait).await;
-                wait *= 2;
+                .and_then(|mut tables| tables.remove(&self.table));
+            match unread.filter(|unread| !unread.keys.is_empty()) {
+                None => return Ok(()),
+                Some(rest) => asked = rest,
             }
         }
-        match rest {
-            None => Ok(()),
-            Some(unread) => Err(Transient::because(
-                doing,
-                format!("{} were left unread", unread.keys.len()),
-            )),
-        }
+        Err(Transient::because(
+            doing,
+            format!("{} were left unread", asked.keys.len()),
+        ))
     }
 
     /// One write: neither a transaction's price nor its two rounds.
@@ -118,13 +107,9 @@ impl DynamoTable {
                     .set_item(Some(attributes(key, body, *seen, *expires)))
                     .condition_expression(condition(*seen))
                     .set_expression_attribute_values(seen.map(seen_value));
-                put.send().await.map_err(|fault| {
-                    let conflict = fault.as_service_error().is_some_and(|error| {
-                        error.is_conditional_check_failed_exception()
-                            || error.is_transaction_conflict_exception()
-                    });
-                    refused(conflict, fault)
-                })?;
+                put.send()
+                    .await
+                    .map_err(|fault| refused(changed(&fault), fault))?;
             }
             Write::Delete { key, seen } => {
                 let delete = self
@@ -134,13 +119,10 @@ impl DynamoTable {
                     .set_key(Some(place(key)))
                     .condition_expression(UNCHANGED)
                     .set_expression_attribute_values(Some(seen_value(*seen)));
-                delete.send().await.map_err(|fault| {
-                    let conflict = fault.as_service_error().is_some_and(|error| {
-                        error.is_conditional_check_failed_exception()
-                            || error.is_transaction_conflict_exception()
-                    });
-                    refused(conflict, fault)
-                })?;
+                delete
+                    .send()
+                    .await
+                    .map_err(|fault| refused(changed(&fault), fault))?;
             }
         }
         Ok(())
@@ -252,6 +234,14 @@ impl Store for DynamoTable {
     }
 }
 
+/// Whether a single write was refused because somebody else wrote, or is writing, its item.
+fn changed(fault: &impl ProvideErrorMetadata) -> bool {
+    matches!(
+        fault.code(),
+        Some("ConditionalCheckFailedException" | "TransactionConflictException")
+    )
+}
+
 /// Whether a transaction was given up because somebody else wrote, or is writing, one of its items.
 fn canceled_by_conflict(fault: &SdkError<TransactWriteItemsError>) -> bool {
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
@@ -330,3 +320,6 @@ fn item(attributes: &Attributes) -> Result<Item, Transient> {
         body: text("body")?,
     })
 }
+
+#[cfg(test)]
+mod tests;

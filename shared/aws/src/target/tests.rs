@@ -1,7 +1,5 @@
 //! Against a neighbour on 127.0.0.1.
 
-mod neighbour;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +10,7 @@ use flow::memory::ManualClock;
 use flow::ports::{Answer, Call, FormPart, Method, Payload, Target};
 use tokio::net::TcpListener;
 
-use neighbour::{Neighbour, answer};
+use crate::neighbour::{Neighbour, answer};
 
 use super::{BaseUrl, Credentials, HttpTarget, Vault, Web};
 

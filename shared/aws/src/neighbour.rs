@@ -1,4 +1,4 @@
-//! A small server on 127.0.0.1 that speaks just enough HTTP/1.1.
+//! For tests: a small server on 127.0.0.1 that speaks just enough HTTP/1.1.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,23 +8,23 @@ use tokio::task::JoinHandle;
 
 /// What the server saw of a request: `POST /path`, the `Authorization` header, the whole text.
 #[derive(Clone)]
-pub(super) struct Seen {
-    pub(super) line: String,
-    pub(super) authorization: String,
-    pub(super) text: String,
+pub(crate) struct Seen {
+    pub(crate) line: String,
+    pub(crate) authorization: String,
+    pub(crate) text: String,
 }
 
 type Script = dyn Fn(&Seen, usize) -> String + Send + Sync;
 
-pub(super) struct Neighbour {
-    pub(super) url: String,
-    pub(super) seen: Arc<Mutex<Vec<Seen>>>,
+pub(crate) struct Neighbour {
+    pub(crate) url: String,
+    pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
     serving: JoinHandle<()>,
 }
 
 impl Neighbour {
     /// Answers each request, by its number, with the head lines and body that `script` gives.
-    pub(super) async fn answering(
+    pub(crate) async fn answering(
         script: impl Fn(&Seen, usize) -> String + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -39,7 +39,7 @@ impl Neighbour {
         Self { url, seen, serving }
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.seen
             .lock()
             .unwrap()
@@ -48,7 +48,7 @@ impl Neighbour {
             .collect()
     }
 
-    pub(super) fn authorizations(&self) -> Vec<String> {
+    pub(crate) fn authorizations(&self) -> Vec<String> {
         self.seen
             .lock()
             .unwrap()
@@ -123,7 +123,7 @@ fn whole(text: &[u8]) -> bool {
     body.len() >= length.unwrap_or(0)
 }
 
-pub(super) fn answer(status: u16, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: u16, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
         body.len()
