@@ -98,10 +98,11 @@ impl DeliverBatch for DeviceScores {
             ]),
             correlation: run.correlation.clone(),
         };
-        match self.derms.call(&call, invocation.deadline).await?.status {
+        let answer = self.derms.call(&call, invocation.deadline).await?;
+        match answer.status {
             200 | 202 => Ok(()),
-            status @ 400..500 => {
-                let why = format!("the DERMS answered {status} to part {}", batch.part);
+            400..500 => {
+                let why = format!("part {}: {}", batch.part, answer.refusal("the DERMS"));
                 Err(Rejected::new(run.id.to_string(), why).into())
             }
             status => Err(Transient::new(format!("the DERMS answered {status} to a part")).into()),

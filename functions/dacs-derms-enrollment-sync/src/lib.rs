@@ -92,7 +92,7 @@ impl MessageCalls for Calls {
         match answer.status {
             200 => answered(&answer.body, &message),
             202 => Ok(Forwarded::Taken(json!({ "messageKey": message.message_key(), "status": "AWAITING_ACK" }))),
-            status @ 400..500 => Err(Rejected::new(message.message_key().to_string(), format!("the DERMS answered {status}")).into()),
+            400..500 => Err(Rejected::new(message.message_key().to_string(), answer.refusal("the DERMS")).into()),
             status => Err(Transient::new(format!("the DERMS answered {status} to /enroll")).into()),
         }
     }

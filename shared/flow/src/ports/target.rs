@@ -66,6 +66,24 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// A refusal in words: the status, and the `detail` or `message` of the problem document, at most 200 characters of
+    /// it. What `who` writes there is about the message's form and ids (contracts.md §4).
+    #[must_use]
+    pub fn refusal(&self, who: &str) -> String {
+        #[derive(serde::Deserialize)]
+        struct ProblemJson {
+            detail: Option<String>,
+            message: Option<String>,
+        }
+        let problem = serde_json::from_slice::<ProblemJson>(&self.body).ok();
+        let words = problem.and_then(|problem| problem.detail.or(problem.message)).unwrap_or_default();
+        let words: String = words.chars().filter(|c| !c.is_control()).take(200).collect();
+        let colon = if words.is_empty() { "" } else { ": " };
+        format!("{who} answered {}{colon}{words}", self.status)
+    }
+}
+
 /// A neighbour's API: one call, one answer. Authentication is the implementation's: credentials are renewed once when
 /// they are refused (contracts.md §8).
 #[async_trait]
