@@ -288,7 +288,11 @@ fn offset(text: &[u8]) -> Result<Offset, TimeFault> {
 fn two(tens: u8, ones: u8) -> Option<i8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     // Both at once: this is where reading a time spends its own time.
-    if (tens <= 9) & (ones <= 9) { Some((tens * 10 + ones).cast_signed()) } else { None }
+    if (tens <= 9) & (ones <= 9) {
+        Some((tens * 10 + ones).cast_signed())
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
