@@ -23,6 +23,9 @@ use flow::trigger::{Invocation, Reply, Trigger};
 use flow::{Failure, Rejected, Transient};
 use serde_json::json;
 
+#[cfg(test)]
+mod tests;
+
 /// The flow's name.
 pub const NAME: &str = "dacs-derms-device-score";
 /// The lookups that it reads.

@@ -24,6 +24,9 @@ use flow::trigger::{Invocation, Reply, Trigger};
 use flow::{Failure, Rejected, Transient};
 use serde_json::{Value, json};
 
+#[cfg(test)]
+mod tests;
+
 /// The flow's name.
 pub const NAME: &str = "dacs-derms-enrollment-sync";
 
@@ -121,8 +124,8 @@ fn read(body: &[u8]) -> Result<EnrollmentSync, Rejected> {
 fn answered(body: &[u8], message: &EnrollmentSync) -> Result<Forwarded, Failure> {
     let unreadable = |_| Transient::new("the DERMS answered 200 with something that is no MsgAck");
     let ack = MsgAck::parse(body).map_err(unreadable)?;
-    let ack = EnrollmentAck::from_msg_ack(&ack, message)
-        .map_err(|e| Transient::because("reading the DERMS's answer", e))?;
+    let ack =
+        EnrollmentAck::from_msg_ack(&ack, message).map_err(|e| Transient::because("reading the DERMS's answer", e))?;
     if ack.response_code == ResponseCode::Failure {
         return Err(Transient::new("the DERMS answered FAILURE").into());
     }

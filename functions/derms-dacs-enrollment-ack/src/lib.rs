@@ -16,6 +16,9 @@ use flow::trigger::{Invocation, Reply, Trigger};
 use flow::{Failure, Rejected, Transient};
 use serde_json::{Value, json};
 
+#[cfg(test)]
+mod tests;
+
 /// The flow's name.
 pub const NAME: &str = "derms-dacs-enrollment-ack";
 

@@ -18,6 +18,9 @@ use flow::file::{FileFlow, FileKit, FileToFile, Sheet, serve};
 use flow::ports::Outlet;
 use flow::trigger::{Invocation, Reply, Trigger};
 
+#[cfg(test)]
+mod tests;
+
 /// The flow's name.
 pub const NAME: &str = "ouai-dacs-kwh-avoided";
 /// The lookups that it reads.

@@ -35,9 +35,8 @@ pub struct Clients {
 impl Clients {
     /// Builds them from the environment (region, credentials, `AWS_ENDPOINT_URL`), as every AWS tool reads it.
     pub async fn load(vars: &Vars) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build_https();
+        let http =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
@@ -57,10 +56,7 @@ impl Clients {
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(attempt)
-        .build()
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(attempt).build()
 }
 
 /// Checksums only where S3 demands them: the signature already covers the SHA-256 of what is sent, and the tag of a

@@ -10,10 +10,7 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the flows' time comes from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the flows' time comes from")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -21,10 +21,7 @@ pub struct SqsInbox {
 impl SqsInbox {
     /// Reads the queue at `url`.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
-        Self {
-            client: clients.sqs.clone(),
-            url: url.into(),
-        }
+        Self { client: clients.sqs.clone(), url: url.into() }
     }
 }
 
@@ -41,12 +38,7 @@ impl Inbox for SqsInbox {
             .send()
             .await
             .map_err(|fault| Transient::because("receiving messages", fault))?;
-        Ok(answer
-            .messages
-            .unwrap_or_default()
-            .into_iter()
-            .map(delivery)
-            .collect())
+        Ok(answer.messages.unwrap_or_default().into_iter().map(delivery).collect())
     }
 
     async fn delete(&self, receipt: &Receipt) -> Result<(), Transient> {
@@ -62,8 +54,7 @@ impl Inbox for SqsInbox {
 }
 
 fn delivery(message: Message) -> Delivery {
-    let attributes: HashMap<MessageSystemAttributeName, String> =
-        message.attributes.unwrap_or_default();
+    let attributes: HashMap<MessageSystemAttributeName, String> = message.attributes.unwrap_or_default();
     let attribute = |name: MessageSystemAttributeName| attributes.get(&name).cloned();
     Delivery {
         body: message.body.unwrap_or_default(),

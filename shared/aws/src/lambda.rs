@@ -45,28 +45,19 @@ pub struct Failed {
 
 impl From<Transient> for Failed {
     fn from(fault: Transient) -> Self {
-        Self {
-            name: "Transient",
-            why: fault.chain(),
-        }
+        Self { name: "Transient", why: fault.chain() }
     }
 }
 
 impl From<Malformed> for Failed {
     fn from(fault: Malformed) -> Self {
-        Self {
-            name: "MalformedEvent",
-            why: fault.to_string(),
-        }
+        Self { name: "MalformedEvent", why: fault.to_string() }
     }
 }
 
 impl From<Failed> for Diagnostic {
     fn from(failed: Failed) -> Self {
-        Self {
-            error_type: failed.name.to_owned(),
-            error_message: failed.why,
-        }
+        Self { error_type: failed.name.to_owned(), error_message: failed.why }
     }
 }
 
@@ -81,18 +72,9 @@ pub fn log(vars: &Vars) -> Result<(), BadVar> {
         .optional("LOG_LEVEL")
         .unwrap_or("info")
         .parse()
-        .map_err(|_| BadVar::Malformed {
-            name: "LOG_LEVEL",
-            wanted,
-        })?;
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .without_time()
-        .with_writer(io::stderr);
-    tracing_subscriber::registry()
-        .with(levels)
-        .with(lines)
-        .init();
+        .map_err(|_| BadVar::Malformed { name: "LOG_LEVEL", wanted })?;
+    let lines = tracing_subscriber::fmt::layer().json().without_time().with_writer(io::stderr);
+    tracing_subscriber::registry().with(levels).with(lines).init();
     Ok(())
 }
 
@@ -107,24 +89,14 @@ where
 {
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        answer(handle, &event.payload, &event.context)
-            .await
-            .inspect_err(|failed| {
-                tracing::error!(
-                    name = failed.name,
-                    why = failed.why,
-                    "the invocation failed"
-                );
-            })
+        answer(handle, &event.payload, &event.context).await.inspect_err(|failed| {
+            tracing::error!(name = failed.name, why = failed.why, "the invocation failed");
+        })
     }))
     .await
 }
 
-async fn answer<Handle, Handled>(
-    handle: &Handle,
-    event: &RawValue,
-    context: &Context,
-) -> Result<Wire, Failed>
+async fn answer<Handle, Handled>(handle: &Handle, event: &RawValue, context: &Context) -> Result<Wire, Failed>
 where
     Handle: Fn(Trigger, Invocation) -> Handled,
     Handled: Future<Output = Result<Reply, Transient>>,
@@ -150,9 +122,5 @@ fn invocation(trigger: &Trigger, context: &Context) -> Result<Invocation, Malfor
         Trigger::Http(request) => request.correlation.clone(),
         Trigger::Queue(_) => context.request_id.clone(),
     };
-    Ok(Invocation {
-        deadline,
-        owner: context.request_id.clone(),
-        correlation,
-    })
+    Ok(Invocation { deadline, owner: context.request_id.clone(), correlation })
 }

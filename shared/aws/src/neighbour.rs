@@ -24,9 +24,7 @@ pub(crate) struct Neighbour {
 
 impl Neighbour {
     /// Answers each request, by its number, with the head lines and body that `script` gives.
-    pub(crate) async fn answering(
-        script: impl Fn(&Seen, usize) -> String + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) async fn answering(script: impl Fn(&Seen, usize) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -40,21 +38,11 @@ impl Neighbour {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.seen
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|seen| seen.line.clone())
-            .collect()
+        self.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect()
     }
 
     pub(crate) fn authorizations(&self) -> Vec<String> {
-        self.seen
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|seen| seen.authorization.clone())
-            .collect()
+        self.seen.lock().unwrap().iter().map(|seen| seen.authorization.clone()).collect()
     }
 }
 
@@ -76,37 +64,18 @@ async fn serve(mut connection: TcpStream, script: Arc<Script>, kept: Arc<Mutex<V
     }
     let text = String::from_utf8_lossy(&text).into_owned();
     let header = |name: &str| {
-        let found = text
-            .lines()
-            .find(|line| line.to_ascii_lowercase().starts_with(name));
-        found
-            .and_then(|line| line.split_once(": "))
-            .map(|(_, value)| value.to_owned())
-            .unwrap_or_default()
+        let found = text.lines().find(|line| line.to_ascii_lowercase().starts_with(name));
+        found.and_then(|line| line.split_once(": ")).map(|(_, value)| value.to_owned()).unwrap_or_default()
     };
-    let line = text
-        .lines()
-        .next()
-        .unwrap()
-        .rsplit_once(' ')
-        .unwrap()
-        .0
-        .to_owned();
-    let seen = Seen {
-        line,
-        authorization: header("authorization:"),
-        text: text.clone(),
-    };
+    let line = text.lines().next().unwrap().rsplit_once(' ').unwrap().0.to_owned();
+    let seen = Seen { line, authorization: header("authorization:"), text: text.clone() };
     let number = {
         let mut kept = kept.lock().unwrap();
         kept.push(seen.clone());
         kept.len()
     };
     let answer = script(&seen, number);
-    connection
-        .write_all(answer.as_bytes())
-        .await
-        .unwrap_or_default();
+    connection.write_all(answer.as_bytes()).await.unwrap_or_default();
 }
 
 fn whole(text: &[u8]) -> bool {
@@ -114,18 +83,10 @@ fn whole(text: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let length = head.lines().find_map(|line| {
-        line.to_ascii_lowercase()
-            .strip_prefix("content-length: ")?
-            .parse()
-            .ok()
-    });
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     body.len() >= length.unwrap_or(0)
 }
 
 pub(crate) fn answer(status: u16, headers: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
-        body.len()
-    )
+    format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}", body.len())
 }

@@ -20,16 +20,8 @@ pub struct SnsNotifier {
 
 impl SnsNotifier {
     /// The topics by their ARNs: for those who keep the machinery running, and for those who own the data.
-    pub fn new(
-        clients: &Clients,
-        technical: impl Into<String>,
-        business: impl Into<String>,
-    ) -> Self {
-        Self {
-            client: clients.sns.clone(),
-            technical: technical.into(),
-            business: business.into(),
-        }
+    pub fn new(clients: &Clients, technical: impl Into<String>, business: impl Into<String>) -> Self {
+        Self { client: clients.sns.clone(), technical: technical.into(), business: business.into() }
     }
 }
 
@@ -60,11 +52,7 @@ fn subject(text: &str) -> String {
         _ => '?',
     });
     let subject: String = printable.take(LONGEST_SUBJECT).collect();
-    if subject.is_empty() {
-        "Notice".to_owned()
-    } else {
-        subject
-    }
+    if subject.is_empty() { "Notice".to_owned() } else { subject }
 }
 
 #[cfg(test)]

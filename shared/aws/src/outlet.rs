@@ -10,12 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::Clients;
 
 /// What is written as `%XX` in `x-amz-copy-source`: all but the unreserved characters and the slashes of the key.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Writes into one bucket.
 ///
@@ -30,19 +25,10 @@ pub struct S3Outlet {
 impl S3Outlet {
     /// Writes into `bucket`.
     pub fn new(clients: &Clients, bucket: impl Into<String>) -> Self {
-        Self {
-            client: clients.s3.clone(),
-            bucket: bucket.into(),
-        }
+        Self { client: clients.s3.clone(), bucket: bucket.into() }
     }
 
-    async fn bytes(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: i32,
-        bytes: Bytes,
-    ) -> Result<(), Transient> {
+    async fn bytes(&self, key: &str, upload: &UploadId, number: i32, bytes: Bytes) -> Result<(), Transient> {
         self.client
             .upload_part()
             .bucket(&self.bucket)
@@ -56,13 +42,7 @@ impl S3Outlet {
         Ok(())
     }
 
-    async fn copy(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: i32,
-        copied: Copied,
-    ) -> Result<(), Transient> {
+    async fn copy(&self, key: &str, upload: &UploadId, number: i32, copied: Copied) -> Result<(), Transient> {
         self.client
             .upload_part_copy()
             .bucket(&self.bucket)
@@ -79,19 +59,9 @@ impl S3Outlet {
     }
 
     /// The parts that were written, in order; `None` when there is no such upload.
-    async fn parts(
-        &self,
-        key: &str,
-        upload: &UploadId,
-    ) -> Result<Option<Vec<CompletedPart>>, Transient> {
-        let mut pages = self
-            .client
-            .list_parts()
-            .bucket(&self.bucket)
-            .key(key)
-            .upload_id(&upload.0)
-            .into_paginator()
-            .send();
+    async fn parts(&self, key: &str, upload: &UploadId) -> Result<Option<Vec<CompletedPart>>, Transient> {
+        let mut pages =
+            self.client.list_parts().bucket(&self.bucket).key(key).upload_id(&upload.0).into_paginator().send();
         let mut parts = Vec::new();
         while let Some(page) = pages.next().await {
             let page = match page {
@@ -144,34 +114,15 @@ impl Outlet for S3Outlet {
             .send()
             .await
             .map_err(|fault| Transient::because("beginning an upload", fault))?;
-        begun
-            .upload_id
-            .map(UploadId)
-            .ok_or_else(|| Transient::new("beginning an upload, which got no id"))
+        begun.upload_id.map(UploadId).ok_or_else(|| Transient::new("beginning an upload, which got no id"))
     }
 
-    async fn part(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: u32,
-        part: Part,
-    ) -> Result<(), Transient> {
-        let number =
-            i32::try_from(number).map_err(|fault| Transient::because("numbering a part", fault))?;
+    async fn part(&self, key: &str, upload: &UploadId, number: u32, part: Part) -> Result<(), Transient> {
+        let number = i32::try_from(number).map_err(|fault| Transient::because("numbering a part", fault))?;
         match part {
             Part::Bytes(bytes) => self.bytes(key, upload, number, bytes).await,
-            Part::Copy {
-                source,
-                etag,
-                from,
-                len,
-            } => {
-                let copied = Copied {
-                    source: copy_source(&source),
-                    etag,
-                    range: range(from, len)?,
-                };
+            Part::Copy { source, etag, from, len } => {
+                let copied = Copied { source: copy_source(&source), etag, range: range(from, len)? };
                 self.copy(key, upload, number, copied).await
             }
         }
@@ -187,11 +138,7 @@ impl Outlet for S3Outlet {
             .bucket(&self.bucket)
             .key(key)
             .upload_id(&upload.0)
-            .multipart_upload(
-                CompletedMultipartUpload::builder()
-                    .set_parts(Some(parts))
-                    .build(),
-            )
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .send()
             .await;
         match answer {
@@ -209,17 +156,10 @@ fn no_such_upload(fault: &impl ProvideErrorMetadata) -> bool {
 
 /// `bucket/key?versionId=…`, as the header wants it.
 fn copy_source(source: &ObjectRef) -> String {
-    let place = format!(
-        "{}/{}",
-        source.bucket,
-        utf8_percent_encode(&source.key, ENCODED)
-    );
+    let place = format!("{}/{}", source.bucket, utf8_percent_encode(&source.key, ENCODED));
     match &source.version {
         None => place,
-        Some(version) => format!(
-            "{place}?versionId={}",
-            utf8_percent_encode(version, ENCODED)
-        ),
+        Some(version) => format!("{place}?versionId={}", utf8_percent_encode(version, ENCODED)),
     }
 }
 
@@ -236,11 +176,7 @@ mod tests {
     use super::*;
 
     fn source(key: &str, version: Option<&str>) -> ObjectRef {
-        ObjectRef {
-            bucket: "outbox".to_owned(),
-            key: key.to_owned(),
-            version: version.map(str::to_owned),
-        }
+        ObjectRef { bucket: "outbox".to_owned(), key: key.to_owned(), version: version.map(str::to_owned) }
     }
 
     #[test]
@@ -259,10 +195,7 @@ mod tests {
 
     #[test]
     fn a_copy_names_the_version_that_was_validated() {
-        assert_eq!(
-            copy_source(&source("a.csv", Some("3/L4kqt+A"))),
-            "outbox/a.csv?versionId=3/L4kqt%2BA"
-        );
+        assert_eq!(copy_source(&source("a.csv", Some("3/L4kqt+A"))), "outbox/a.csv?versionId=3/L4kqt%2BA");
     }
 
     #[test]

@@ -25,10 +25,7 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// The queue at `url`.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
-        Self {
-            client: clients.sqs.clone(),
-            url: url.into(),
-        }
+        Self { client: clients.sqs.clone(), url: url.into() }
     }
 }
 
@@ -54,9 +51,7 @@ impl Queue for SqsQueue {
             .change_message_visibility()
             .queue_url(&self.url)
             .receipt_handle(&receipt.0)
-            .visibility_timeout(
-                i32::try_from(seconds).map_err(|fault| Transient::because(doing, fault))?,
-            )
+            .visibility_timeout(i32::try_from(seconds).map_err(|fault| Transient::because(doing, fault))?)
             .send()
             .await
             .map_err(|fault| Transient::because(doing, fault))?;

@@ -24,9 +24,7 @@ impl S3Source {
     /// Reads from any bucket that the role allows.
     #[must_use]
     pub fn new(clients: &Clients) -> Self {
-        Self {
-            client: clients.s3.clone(),
-        }
+        Self { client: clients.s3.clone() }
     }
 }
 
@@ -88,16 +86,13 @@ fn chunks(body: primitives::ByteStream) -> ByteStream {
 fn after(chunks: ByteStream, skipped: u64) -> ByteStream {
     let rest = chunks.scan(skipped, |left, chunk| {
         let chunk = chunk.map(|mut bytes| {
-            let cut = usize::try_from(*left)
-                .unwrap_or(usize::MAX)
-                .min(bytes.len());
+            let cut = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
             *left = left.saturating_sub(u64::try_from(cut).unwrap_or(u64::MAX));
             bytes.split_off(cut)
         });
         future::ready(Some(chunk))
     });
-    rest.filter(|chunk| future::ready(!matches!(chunk, Ok(bytes) if bytes.is_empty())))
-        .boxed()
+    rest.filter(|chunk| future::ready(!matches!(chunk, Ok(bytes) if bytes.is_empty()))).boxed()
 }
 
 fn meta(head: HeadObjectOutput) -> Result<ObjectMeta, Transient> {
@@ -105,10 +100,7 @@ fn meta(head: HeadObjectOutput) -> Result<ObjectMeta, Transient> {
     let written = head.last_modified.ok_or_else(|| lacks("a time"))?;
     let nanos = i32::try_from(written.subsec_nanos()).map_err(|_| lacks("a time"))?;
     Ok(ObjectMeta {
-        size: head
-            .content_length
-            .and_then(|size| u64::try_from(size).ok())
-            .ok_or_else(|| lacks("a size"))?,
+        size: head.content_length.and_then(|size| u64::try_from(size).ok()).ok_or_else(|| lacks("a size"))?,
         etag: head.e_tag.ok_or_else(|| lacks("a tag"))?,
         version: head.version_id,
         last_modified: Timestamp::new(written.secs(), nanos).map_err(|_| lacks("a time"))?,
@@ -117,9 +109,7 @@ fn meta(head: HeadObjectOutput) -> Result<ObjectMeta, Transient> {
 }
 
 fn status<E>(fault: &SdkError<E>) -> Option<u16> {
-    fault
-        .raw_response()
-        .map(|response| response.status().as_u16())
+    fault.raw_response().map(|response| response.status().as_u16())
 }
 
 #[cfg(test)]
@@ -129,9 +119,7 @@ mod tests {
     use futures_util::TryStreamExt;
 
     async fn skipping(skipped: u64) -> Vec<Bytes> {
-        let whole = stream::iter(["abc", "def", "g"])
-            .map(|chunk| Ok(Bytes::from(chunk)))
-            .boxed();
+        let whole = stream::iter(["abc", "def", "g"]).map(|chunk| Ok(Bytes::from(chunk))).boxed();
         after(whole, skipped).try_collect().await.unwrap()
     }
 

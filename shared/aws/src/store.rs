@@ -37,10 +37,7 @@ pub struct DynamoTable {
 impl DynamoTable {
     /// The table called `table`.
     pub fn new(clients: &Clients, table: impl Into<String>) -> Self {
-        Self {
-            client: clients.dynamodb.clone(),
-            table: table.into(),
-        }
+        Self { client: clients.dynamodb.clone(), table: table.into() }
     }
 
     async fn one(&self, key: &Key) -> Result<Option<Item>, Transient> {
@@ -77,29 +74,19 @@ impl DynamoTable {
                 let item = item(&attributes)?;
                 found.insert(item.key.clone(), item);
             }
-            let unread = answer
-                .unprocessed_keys
-                .and_then(|mut tables| tables.remove(&self.table));
+            let unread = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
             match unread.filter(|unread| !unread.keys.is_empty()) {
                 None => return Ok(()),
                 Some(rest) => asked = rest,
             }
         }
-        Err(Transient::because(
-            doing,
-            format!("{} were left unread", asked.keys.len()),
-        ))
+        Err(Transient::because(doing, format!("{} were left unread", asked.keys.len())))
     }
 
     /// One write: neither a transaction's price nor its two rounds.
     async fn write(&self, write: &Write) -> Result<(), CommitError> {
         match write {
-            Write::Put {
-                key,
-                body,
-                seen,
-                expires,
-            } => {
+            Write::Put { key, body, seen, expires } => {
                 let put = self
                     .client
                     .put_item()
@@ -107,9 +94,7 @@ impl DynamoTable {
                     .set_item(Some(attributes(key, body, *seen, *expires)))
                     .condition_expression(condition(*seen))
                     .set_expression_attribute_values(seen.map(seen_value));
-                put.send()
-                    .await
-                    .map_err(|fault| refused(changed(&fault), fault))?;
+                put.send().await.map_err(|fault| refused(changed(&fault), fault))?;
             }
             Write::Delete { key, seen } => {
                 let delete = self
@@ -119,10 +104,7 @@ impl DynamoTable {
                     .set_key(Some(place(key)))
                     .condition_expression(UNCHANGED)
                     .set_expression_attribute_values(Some(seen_value(*seen)));
-                delete
-                    .send()
-                    .await
-                    .map_err(|fault| refused(changed(&fault), fault))?;
+                delete.send().await.map_err(|fault| refused(changed(&fault), fault))?;
             }
         }
         Ok(())
@@ -132,12 +114,7 @@ impl DynamoTable {
         let doing = |fault| Transient::because("writing to the ledger", fault);
         let part = TransactWriteItem::builder();
         let part = match write {
-            Write::Put {
-                key,
-                body,
-                seen,
-                expires,
-            } => part.put(
+            Write::Put { key, body, seen, expires } => part.put(
                 Put::builder()
                     .table_name(&self.table)
                     .set_item(Some(attributes(key, body, *seen, *expires)))
@@ -181,23 +158,12 @@ impl Store for DynamoTable {
             _ => {}
         }
         let parts: Result<Vec<_>, _> = writes.iter().map(|write| self.part(write)).collect();
-        let transaction = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(parts?));
-        transaction
-            .send()
-            .await
-            .map_err(|fault| refused(canceled_by_conflict(&fault), fault))?;
+        let transaction = self.client.transact_write_items().set_transact_items(Some(parts?));
+        transaction.send().await.map_err(|fault| refused(canceled_by_conflict(&fault), fault))?;
         Ok(())
     }
 
-    async fn list(
-        &self,
-        partition: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<Item>, Transient> {
+    async fn list(&self, partition: &str, after: Option<&str>, limit: u32) -> Result<Vec<Item>, Transient> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut listed: Vec<Item> = Vec::new();
         let mut next: Option<Attributes> = None;
@@ -214,14 +180,9 @@ impl Store for DynamoTable {
                 .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()));
             let query = match after {
                 None => query,
-                Some(sort) => {
-                    query.expression_attribute_values(":after", AttributeValue::S(sort.to_owned()))
-                }
+                Some(sort) => query.expression_attribute_values(":after", AttributeValue::S(sort.to_owned())),
             };
-            let page = query
-                .send()
-                .await
-                .map_err(|fault| Transient::because("listing the ledger", fault))?;
+            let page = query.send().await.map_err(|fault| Transient::because("listing the ledger", fault))?;
             for attributes in page.items() {
                 listed.push(item(attributes)?);
             }
@@ -236,25 +197,18 @@ impl Store for DynamoTable {
 
 /// Whether a single write was refused because somebody else wrote, or is writing, its item.
 fn changed(fault: &impl ProvideErrorMetadata) -> bool {
-    matches!(
-        fault.code(),
-        Some("ConditionalCheckFailedException" | "TransactionConflictException")
-    )
+    matches!(fault.code(), Some("ConditionalCheckFailedException" | "TransactionConflictException"))
 }
 
 /// Whether a transaction was given up because somebody else wrote, or is writing, one of its items.
 fn canceled_by_conflict(fault: &SdkError<TransactWriteItemsError>) -> bool {
-    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
-        fault.as_service_error()
-    else {
+    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = fault.as_service_error() else {
         return false;
     };
-    canceled.cancellation_reasons().iter().any(|reason| {
-        matches!(
-            reason.code(),
-            Some("ConditionalCheckFailed" | "TransactionConflict")
-        )
-    })
+    canceled
+        .cancellation_reasons()
+        .iter()
+        .any(|reason| matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict")))
 }
 
 fn refused<E>(conflict: bool, fault: E) -> CommitError
@@ -290,10 +244,7 @@ fn attributes(key: &Key, body: &str, seen: Option<u64>, expires: Option<Timestam
     attributes.insert("rev".to_owned(), AttributeValue::N(rev.to_string()));
     attributes.insert("body".to_owned(), AttributeValue::S(body.to_owned()));
     if let Some(expires) = expires {
-        attributes.insert(
-            "ttl".to_owned(),
-            AttributeValue::N(expires.as_second().to_string()),
-        );
+        attributes.insert("ttl".to_owned(), AttributeValue::N(expires.as_second().to_string()));
     }
     attributes
 }
@@ -311,14 +262,7 @@ fn item(attributes: &Attributes) -> Result<Item, Transient> {
         .and_then(|value| value.as_n().ok())
         .and_then(|rev| rev.parse().ok())
         .ok_or_else(|| Transient::new("reading an item of the ledger without rev"))?;
-    Ok(Item {
-        key: Key {
-            partition: text("pk")?,
-            sort: text("sk")?,
-        },
-        rev,
-        body: text("body")?,
-    })
+    Ok(Item { key: Key { partition: text("pk")?, sort: text("sk")? }, rev, body: text("body")? })
 }
 
 #[cfg(test)]

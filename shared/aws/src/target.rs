@@ -71,21 +71,9 @@ pub struct HttpTarget {
 
 impl HttpTarget {
     /// The neighbour called `name` in log lines, below `base`.
-    pub fn new(
-        name: &'static str,
-        base: BaseUrl,
-        vault: Arc<dyn Vault>,
-        web: Web,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(name: &'static str, base: BaseUrl, vault: Arc<dyn Vault>, web: Web, clock: Arc<dyn Clock>) -> Self {
         let session = Session::new(name, vault, web.clone(), Arc::clone(&clock));
-        Self {
-            name,
-            base,
-            web,
-            session,
-            clock,
-        }
+        Self { name, base, web, session, clock }
     }
 
     async fn attempts(&self, call: &Call) -> Result<Answer, Transient> {
@@ -116,14 +104,8 @@ impl HttpTarget {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| retry_after::read(value, self.clock.now()));
-        let body = body(response, MOST_BODY)
-            .await
-            .map_err(|fault| self.fault(fault))?;
-        Ok(Answer {
-            status,
-            retry_after,
-            body: body.into(),
-        })
+        let body = body(response, MOST_BODY).await.map_err(|fault| self.fault(fault))?;
+        Ok(Answer { status, retry_after, body: body.into() })
     }
 
     fn request(&self, call: &Call) -> Result<RequestBuilder, Transient> {
@@ -141,9 +123,7 @@ impl HttpTarget {
             .header("x-correlation-id", correlation(&call.correlation));
         Ok(match &call.payload {
             Payload::Empty => request,
-            Payload::Json(json) => request
-                .header(CONTENT_TYPE, "application/json")
-                .body(json.clone()),
+            Payload::Json(json) => request.header(CONTENT_TYPE, "application/json").body(json.clone()),
             Payload::Form(parts) => request.multipart(self.form(parts)?),
         })
     }
@@ -172,34 +152,21 @@ impl HttpTarget {
 #[async_trait]
 impl Target for HttpTarget {
     async fn call(&self, call: &Call, timeout: Duration) -> Result<Answer, Transient> {
-        tokio::time::timeout(timeout, self.attempts(call))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Transient::new(format!(
-                    "calling {}, no answer within {} ms",
-                    self.name,
-                    timeout.as_millis()
-                )))
-            })
+        tokio::time::timeout(timeout, self.attempts(call)).await.unwrap_or_else(|_| {
+            Err(Transient::new(format!("calling {}, no answer within {} ms", self.name, timeout.as_millis())))
+        })
     }
 }
 
 impl fmt::Debug for HttpTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTarget")
-            .field("name", &self.name)
-            .field("base", &self.base)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpTarget").field("name", &self.name).field("base", &self.base).finish_non_exhaustive()
     }
 }
 
 /// The answer in place of the neighbour's when there is nothing to call it with.
 fn refusal(reason: String) -> Answer {
-    Answer {
-        status: StatusCode::UNAUTHORIZED.as_u16(),
-        retry_after: None,
-        body: reason.into(),
-    }
+    Answer { status: StatusCode::UNAUTHORIZED.as_u16(), retry_after: None, body: reason.into() }
 }
 
 /// A correlation id as a header value: what a header cannot hold is left out.

@@ -10,30 +10,12 @@ use serde::Serialize;
 const NAMESPACE: &str = "DemandResponse";
 /// The metrics and their units.
 const METRICS: [Metric; 6] = [
-    Metric {
-        name: "Received",
-        unit: "Count",
-    },
-    Metric {
-        name: "Delivered",
-        unit: "Count",
-    },
-    Metric {
-        name: "Rejected",
-        unit: "Count",
-    },
-    Metric {
-        name: "Retried",
-        unit: "Count",
-    },
-    Metric {
-        name: "Lag",
-        unit: "Milliseconds",
-    },
-    Metric {
-        name: "Duration",
-        unit: "Milliseconds",
-    },
+    Metric { name: "Received", unit: "Count" },
+    Metric { name: "Delivered", unit: "Count" },
+    Metric { name: "Rejected", unit: "Count" },
+    Metric { name: "Retried", unit: "Count" },
+    Metric { name: "Lag", unit: "Milliseconds" },
+    Metric { name: "Duration", unit: "Milliseconds" },
 ];
 
 /// Writes each report as one line of JSON, which is at once the log's one line per unit of work and, in CloudWatch's
@@ -52,10 +34,7 @@ impl EmfTelemetry {
 
     /// Lines into `out`.
     pub fn new(clock: Arc<dyn Clock>, out: Box<dyn Write + Send>) -> Self {
-        Self {
-            clock,
-            out: Mutex::new(out),
-        }
+        Self { clock, out: Mutex::new(out) }
     }
 
     fn write(&self, report: &UnitReport) -> io::Result<()> {
@@ -123,16 +102,9 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn of(report: &'a UnitReport, timestamp: i64) -> Self {
-        let directive = Directive {
-            namespace: NAMESPACE,
-            dimensions: [["flow"]],
-            metrics: METRICS,
-        };
+        let directive = Directive { namespace: NAMESPACE, dimensions: [["flow"]], metrics: METRICS };
         Self {
-            _aws: Envelope {
-                timestamp,
-                cloud_watch_metrics: [directive],
-            },
+            _aws: Envelope { timestamp, cloud_watch_metrics: [directive] },
             level: "INFO",
             flow: report.flow,
             unit: &report.unit,
@@ -181,8 +153,7 @@ mod tests {
     #[test]
     fn a_unit_is_one_line_whose_metrics_are_its_own_numbers() {
         let lines = Lines::default();
-        let telemetry =
-            EmfTelemetry::new(Arc::new(ManualClock::default()), Box::new(lines.clone()));
+        let telemetry = EmfTelemetry::new(Arc::new(ManualClock::default()), Box::new(lines.clone()));
         telemetry.unit(&UnitReport {
             flow: "dacs-derms-device-score",
             unit: "run-1".to_owned(),

@@ -25,16 +25,11 @@ pub struct Vars(BTreeMap<String, String>);
 impl Vars {
     /// The environment of this process. Names or values that are not UTF-8 are left out.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the environment is read"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
     pub fn from_env() -> Self {
         Self(
             std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
         )
     }
@@ -44,32 +39,21 @@ impl Vars {
     /// # Errors
     /// [`BadVar::Missing`].
     pub fn text(&self, name: &'static str) -> Result<String, BadVar> {
-        self.optional(name)
-            .map(str::to_owned)
-            .ok_or(BadVar::Missing(name))
+        self.optional(name).map(str::to_owned).ok_or(BadVar::Missing(name))
     }
 
     /// A text that may be absent.
     #[must_use]
     pub fn optional(&self, name: &'static str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Anything that reads itself, such as a release; `wanted` says what in the words of whoever deploys.
     ///
     /// # Errors
     /// [`BadVar`].
-    pub fn parsed<T: FromStr>(
-        &self,
-        name: &'static str,
-        wanted: &'static str,
-    ) -> Result<T, BadVar> {
-        self.text(name)?
-            .parse()
-            .map_err(|_| BadVar::Malformed { name, wanted })
+    pub fn parsed<T: FromStr>(&self, name: &'static str, wanted: &'static str) -> Result<T, BadVar> {
+        self.text(name)?.parse().map_err(|_| BadVar::Malformed { name, wanted })
     }
 
     /// A number that is whole and not negative.
@@ -82,19 +66,13 @@ impl Vars {
         if !value.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(BadVar::Malformed { name, wanted });
         }
-        value
-            .parse()
-            .map_err(|_| BadVar::Malformed { name, wanted })
+        value.parse().map_err(|_| BadVar::Malformed { name, wanted })
     }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Vars {
     fn from(vars: [(&str, &str); N]) -> Self {
-        Self(
-            vars.into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        )
+        Self(vars.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
 
@@ -115,18 +93,8 @@ mod tests {
         for value in ["ten", "-1", "+1", "1.5", " 1", "99999999999"] {
             let vars = Vars::from([("DACS_RATE", value)]);
             let bad = vars.number::<u32>("DACS_RATE");
-            assert_eq!(
-                bad,
-                Err(BadVar::Malformed {
-                    name: "DACS_RATE",
-                    wanted: "a whole number"
-                }),
-                "{value}"
-            );
+            assert_eq!(bad, Err(BadVar::Malformed { name: "DACS_RATE", wanted: "a whole number" }), "{value}");
         }
-        assert_eq!(
-            Vars::from([("DACS_RATE", "25")]).number::<u32>("DACS_RATE"),
-            Ok(25)
-        );
+        assert_eq!(Vars::from([("DACS_RATE", "25")]).number::<u32>("DACS_RATE"), Ok(25));
     }
 }

@@ -30,8 +30,7 @@ pub const MAX_RECORD: usize = 1 << 20;
 pub const MAX_FIELDS: usize = 1 << 16;
 
 /// Why a record is streamed past unread.
-pub const TOO_LONG: &str =
-    "the record is longer than 1 MiB (1,048,576 bytes) or has more than 65,536 fields";
+pub const TOO_LONG: &str = "the record is longer than 1 MiB (1,048,576 bytes) or has more than 65,536 fields";
 
 /// What separates the fields of a file (contracts.md §6: "comma or tab").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +65,7 @@ impl Delimiter {
                 _ => {}
             }
         }
-        if tabs > commas {
-            Self::Tab
-        } else {
-            Self::Comma
-        }
+        if tabs > commas { Self::Tab } else { Self::Comma }
     }
 }
 
@@ -115,10 +110,7 @@ impl<'a> Record<'a> {
     }
 
     /// Number of fields, at least one.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a record always has a field; an empty line is not a record"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a record always has a field; an empty line is not a record")]
     pub fn len(&self) -> usize {
         self.bounds.len()
     }
@@ -138,9 +130,7 @@ impl<'a> Record<'a> {
     /// All fields' bytes, without quotes.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let (data, bounds) = (self.data, self.bounds);
-        bounds
-            .iter()
-            .map(move |(from, to)| data.get(*from..*to).unwrap_or_default())
+        bounds.iter().map(move |(from, to)| data.get(*from..*to).unwrap_or_default())
     }
 
     /// The fields as text, checked once for the whole record.
@@ -150,17 +140,10 @@ impl<'a> Record<'a> {
     /// The first field that is not UTF-8. Other records of the file are none the worse for it.
     pub fn text(&self) -> Result<Text<'a>, NotUtf8> {
         match std::str::from_utf8(self.data) {
-            Ok(data) => Ok(Text {
-                data,
-                bounds: self.bounds,
-            }),
+            Ok(data) => Ok(Text { data, bounds: self.bounds }),
             Err(_) => {
-                let field = self
-                    .iter()
-                    .position(|field| std::str::from_utf8(field).is_err());
-                Err(NotUtf8 {
-                    field: field.unwrap_or_default(),
-                })
+                let field = self.iter().position(|field| std::str::from_utf8(field).is_err());
+                Err(NotUtf8 { field: field.unwrap_or_default() })
             }
         }
     }
@@ -196,20 +179,14 @@ pub struct Text<'a> {
 
 impl<'a> Text<'a> {
     /// Number of fields, at least one.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a record always has a field; an empty line is not a record"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a record always has a field; an empty line is not a record")]
     pub fn len(&self) -> usize {
         self.bounds.len()
     }
 
     /// The field, or `""` when the record is too short to have it.
     pub fn get(&self, index: usize) -> &'a str {
-        self.bounds
-            .get(index)
-            .and_then(|(from, to)| self.data.get(*from..*to))
-            .unwrap_or_default()
+        self.bounds.get(index).and_then(|(from, to)| self.data.get(*from..*to)).unwrap_or_default()
     }
 }
 

@@ -34,11 +34,7 @@ pub fn parse(text: &str) -> Result<Decimal, NumberFault> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     match short(digits) {
         Some((mantissa, scale)) => {
-            let signed = if text.starts_with('-') {
-                -mantissa
-            } else {
-                mantissa
-            };
+            let signed = if text.starts_with('-') { -mantissa } else { mantissa };
             Ok(Decimal::new(signed, scale))
         }
         None => long(text, digits),
@@ -67,15 +63,9 @@ fn short(digits: &str) -> Option<(i64, u32)> {
 /// What is not a short plain number: a long one, or a reason.
 fn long(text: &str, digits: &str) -> Result<Decimal, NumberFault> {
     if digits.is_empty() {
-        return Err(if text.is_empty() {
-            NumberFault::Empty
-        } else {
-            NumberFault::NotANumber
-        });
+        return Err(if text.is_empty() { NumberFault::Empty } else { NumberFault::NotANumber });
     }
-    let plain = digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let points = digits.bytes().filter(|byte| *byte == b'.').count();
     if plain && points <= 1 && digits != "." {
         return Decimal::from_str_exact(text.strip_suffix('.').unwrap_or(text))
@@ -84,18 +74,10 @@ fn long(text: &str, digits: &str) -> Result<Decimal, NumberFault> {
             .ok_or(NumberFault::TooLong);
     }
     let starts_with_digit = digits.starts_with(|c: char| c.is_ascii_digit());
-    let all = |allowed: &[char]| {
-        digits
-            .chars()
-            .all(|c| c.is_ascii_digit() || allowed.contains(&c))
-    };
+    let all = |allowed: &[char]| digits.chars().all(|c| c.is_ascii_digit() || allowed.contains(&c));
     Err(match starts_with_digit {
-        true if all(&['.', 'e', 'E', '-', '+']) && digits.contains(['e', 'E']) => {
-            NumberFault::Exponent
-        }
-        true if all(&['.', ',', ' ', '\'', '_', '\u{a0}', '\u{202f}', '\u{2019}'])
-            && points <= 1 =>
-        {
+        true if all(&['.', 'e', 'E', '-', '+']) && digits.contains(['e', 'E']) => NumberFault::Exponent,
+        true if all(&['.', ',', ' ', '\'', '_', '\u{a0}', '\u{202f}', '\u{2019}']) && points <= 1 => {
             NumberFault::Separator
         }
         _ => NumberFault::NotANumber,
@@ -116,10 +98,7 @@ mod tests {
             (".5", "0.5"),
             ("5.", "5"),
             ("0012", "12"),
-            (
-                "123456789012345678901234.5678",
-                "123456789012345678901234.5678",
-            ),
+            ("123456789012345678901234.5678", "123456789012345678901234.5678"),
         ] {
             assert_eq!(parse(text).unwrap().to_string(), printed, "{text}");
         }

@@ -5,9 +5,7 @@
 
 use crate::csv::{Record, write_record};
 use crate::decimal;
-use crate::ids::{
-    DeviceId, HeadEndSystem, IdFault, NicId, ProgramCode, ServicePointId, SubscriptionId,
-};
+use crate::ids::{DeviceId, HeadEndSystem, IdFault, NicId, ProgramCode, ServicePointId, SubscriptionId};
 use crate::layout::{Column, Columns, HeaderFault, Layout, RowFault, Spelling, Unknown};
 use crate::time::Instant;
 use rust_decimal::Decimal;
@@ -71,10 +69,7 @@ impl ScoreSheet {
     pub fn read<'a>(&self, record: &Record<'a>) -> Result<ScoreRow<'a>, RowFault> {
         let fields = self.columns.text(record)?;
         self.columns.check_width(record.len())?;
-        ScoreRow::check(
-            self.places
-                .map(|place| place.map_or("", |place| fields.get(place))),
-        )
+        ScoreRow::check(self.places.map(|place| place.map_or("", |place| fields.get(place))))
     }
 }
 
@@ -105,16 +100,7 @@ pub struct ScoreRow<'a> {
 
 impl<'a> ScoreRow<'a> {
     fn check(text: [&'a str; COLUMNS]) -> Result<Self, RowFault> {
-        let [
-            device_id,
-            head_end_system,
-            nic_id,
-            program_code,
-            score,
-            available,
-            scored,
-            rest @ ..,
-        ] = text;
+        let [device_id, head_end_system, nic_id, program_code, score, available, scored, rest @ ..] = text;
         let [subscription_id, service_point_id, from, to, _reason] = rest;
         id("deviceId", device_id, DeviceId::check)?;
         id("headEndSystem", head_end_system, HeadEndSystem::check)?;
@@ -134,15 +120,10 @@ impl<'a> ScoreRow<'a> {
         };
         let score = match score {
             "" if available => {
-                return Err(RowFault::at(
-                    "score",
-                    "is empty though the device is available",
-                ));
+                return Err(RowFault::at("score", "is empty though the device is available"));
             }
             "" => None,
-            score => Some(
-                decimal::parse(score).map_err(|fault| RowFault::value("score", score, fault))?,
-            ),
+            score => Some(decimal::parse(score).map_err(|fault| RowFault::value("score", score, fault))?),
         };
         let score_date_time = time("scoreDateTime", scored)?;
         let available_from = optional_time("availableFrom", from)?;
@@ -176,10 +157,7 @@ impl<'a> ScoreRow<'a> {
     pub fn with_head_end_system(mut self, code: &'a str) -> Self {
         let [_, head_end, ..] = &mut self.text;
         *head_end = code;
-        Self {
-            head_end_system: code,
-            ..self
-        }
+        Self { head_end_system: code, ..self }
     }
 
     /// Appends the row under [`DERMS_HEADER`], each value as it stood in the file.
@@ -188,11 +166,7 @@ impl<'a> ScoreRow<'a> {
     }
 }
 
-fn id(
-    column: &'static str,
-    value: &str,
-    check: fn(&str) -> Result<(), IdFault>,
-) -> Result<(), RowFault> {
+fn id(column: &'static str, value: &str, check: fn(&str) -> Result<(), IdFault>) -> Result<(), RowFault> {
     check(value).map_err(|fault| RowFault::value(column, value, fault))
 }
 
@@ -201,11 +175,7 @@ fn time(column: &'static str, value: &str) -> Result<Instant, RowFault> {
 }
 
 fn optional_time(column: &'static str, value: &str) -> Result<Option<Instant>, RowFault> {
-    if value.is_empty() {
-        Ok(None)
-    } else {
-        time(column, value).map(Some)
-    }
+    if value.is_empty() { Ok(None) } else { time(column, value).map(Some) }
 }
 
 #[cfg(test)]

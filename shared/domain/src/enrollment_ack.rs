@@ -154,20 +154,12 @@ impl EnrollmentAck {
             message: None,
             devices: Vec::new(),
         };
-        let mut untold: HashMap<&str, Option<&Device>> = sent
-            .location
-            .devices
-            .iter()
-            .map(|device| (device.device_id.as_str(), Some(device)))
-            .collect();
+        let mut untold: HashMap<&str, Option<&Device>> =
+            sent.location.devices.iter().map(|device| (device.device_id.as_str(), Some(device))).collect();
         for response in &ack.responses {
             let id = response.id.as_deref().filter(|id| *id != ours);
             match id.and_then(|id| untold.get_mut(id)).map(Option::take) {
-                Some(Some(device)) => {
-                    answer
-                        .devices
-                        .push(device_ack(device, sent.action, response))
-                }
+                Some(Some(device)) => answer.devices.push(device_ack(device, sent.action, response)),
                 Some(None) => {} // Told before.
                 None => answer.take(response),
             }
@@ -179,15 +171,8 @@ impl EnrollmentAck {
     /// Adds a response about the message as a whole.
     fn take(&mut self, response: &Response) {
         self.response_code = self.response_code.max(response.response_code);
-        let reason = response
-            .value
-            .as_deref()
-            .filter(|value| !value.starts_with("delivered="));
-        match (
-            response.response_code.is_success(),
-            reason,
-            &mut self.message,
-        ) {
+        let reason = response.value.as_deref().filter(|value| !value.starts_with("delivered="));
+        match (response.response_code.is_success(), reason, &mut self.message) {
             (true, ..) | (_, None, _) => {}
             (_, Some(reason), Some(message)) => {
                 message.push_str("; ");
@@ -205,25 +190,15 @@ fn shortened(mut reason: String) -> String {
 }
 
 fn device_ack(device: &Device, action: Action, response: &Response) -> DeviceAck {
-    let told = response
-        .value
-        .as_deref()
-        .and_then(|value| value.parse().ok());
+    let told = response.value.as_deref().and_then(|value| value.parse().ok());
     let leaving = action == Action::Unenroll || device.status == DeviceStatus::Removed;
     let registration = told.unwrap_or(match (response.response_code.is_success(), leaving) {
         (true, true) => Registration::Deregistered,
         (true, false) | (false, true) => Registration::Registered,
         (false, false) => Registration::NotRegistered,
     });
-    let reason = response
-        .value
-        .clone()
-        .filter(|_| told.is_none() && !response.response_code.is_success());
-    DeviceAck {
-        device_id: device.device_id.clone(),
-        registration,
-        message: reason.map(shortened),
-    }
+    let reason = response.value.clone().filter(|_| told.is_none() && !response.response_code.is_success());
+    DeviceAck { device_id: device.device_id.clone(), registration, message: reason.map(shortened) }
 }
 
 fn read_ack(ack: &Object<'_, '_>) -> Option<EnrollmentAck> {
@@ -246,11 +221,7 @@ fn read_device(device: &Object<'_, '_>) -> Option<DeviceAck> {
     let device_id = device.required("deviceId");
     let registration = device.required("registration");
     let message = device.text("message", LONGEST_MESSAGE);
-    Some(DeviceAck {
-        device_id: device_id?,
-        registration: registration?,
-        message: message.map(str::to_owned),
-    })
+    Some(DeviceAck { device_id: device_id?, registration: registration?, message: message.map(str::to_owned) })
 }
 
 fn each_device_is_told_once(ack: &Object<'_, '_>, devices: &[DeviceAck]) {

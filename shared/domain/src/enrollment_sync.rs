@@ -26,9 +26,8 @@ use serde::Serialize;
 pub use enroll_request::EnrollRequest;
 
 use crate::ids::{
-    CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId,
-    DeviceLocationId, Division, HeadEndSystem, NicId, ProgramCode, ProgramExternalId, ProgramId,
-    ServicePointId, SubscriptionId, SyncRequestId,
+    CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId, DeviceLocationId, Division,
+    HeadEndSystem, NicId, ProgramCode, ProgramExternalId, ProgramId, ServicePointId, SubscriptionId, SyncRequestId,
 };
 use crate::json::{Document, Problem};
 use crate::lookups::{Miss, Programs};
@@ -270,10 +269,7 @@ impl EnrollmentSync {
             Ok(program) => {
                 ids.id = ids.id.take().or_else(|| program.id.parse().ok());
                 ids.code = ids.code.take().or_else(|| program.code.parse().ok());
-                ids.external_id = ids
-                    .external_id
-                    .take()
-                    .or_else(|| program.external_id.parse().ok());
+                ids.external_id = ids.external_id.take().or_else(|| program.external_id.parse().ok());
                 Ok(())
             }
             Err(_) if ids.id.is_some() && ids.code.is_some() => Ok(()),

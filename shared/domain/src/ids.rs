@@ -41,10 +41,7 @@ fn check(text: &str, max: usize) -> Result<(), IdFault> {
         return Err(IdFault::Empty);
     };
     // Nearly every identifier is short and printable ASCII: one pass settles it.
-    let plain = bytes.len() <= max
-        && bytes
-            .iter()
-            .fold(true, |plain, b| plain & matches!(b, b' '..=b'~'));
+    let plain = bytes.len() <= max && bytes.iter().fold(true, |plain, b| plain & matches!(b, b' '..=b'~'));
     if plain && *first != b' ' && *last != b' ' {
         return Ok(());
     }
@@ -178,19 +175,13 @@ mod tests {
     #[test]
     fn a_sync_request_id_of_fourteen_characters_is_accepted_and_one_of_fifteen_is_not() {
         assert!("12345678901234".parse::<SyncRequestId>().is_ok());
-        assert_eq!(
-            "123456789012345".parse::<SyncRequestId>(),
-            Err(IdFault::TooLong { found: 15, max: 14 })
-        );
+        assert_eq!("123456789012345".parse::<SyncRequestId>(), Err(IdFault::TooLong { found: 15, max: 14 }));
     }
 
     #[test]
     fn length_counts_characters_not_bytes() {
         assert!("é".repeat(12).parse::<DeviceId>().is_ok());
-        assert_eq!(
-            "é".repeat(13).parse::<DeviceId>(),
-            Err(IdFault::TooLong { found: 13, max: 12 })
-        );
+        assert_eq!("é".repeat(13).parse::<DeviceId>(), Err(IdFault::TooLong { found: 13, max: 12 }));
     }
 
     #[test]
@@ -207,10 +198,7 @@ mod tests {
     #[test]
     fn json_names_the_field_whose_identifier_is_wrong() {
         let fault = serde_json::from_str::<DeviceId>("\"1234567890123\"").unwrap_err();
-        assert_eq!(
-            fault.to_string(),
-            "deviceId has 13 characters, at most 12 are allowed"
-        );
+        assert_eq!(fault.to_string(), "deviceId has 13 characters, at most 12 are allowed");
         let id: DeviceId = serde_json::from_str("\"T-1\"").unwrap();
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"T-1\"");
     }

@@ -27,20 +27,12 @@ pub struct Column {
 impl Column {
     /// A column that must be in the header.
     pub const fn required(name: &'static str) -> Self {
-        Self {
-            name,
-            required: true,
-            aliases: &[],
-        }
+        Self { name, required: true, aliases: &[] }
     }
 
     /// A column that may be absent.
     pub const fn optional(name: &'static str) -> Self {
-        Self {
-            name,
-            required: false,
-            aliases: &[],
-        }
+        Self { name, required: false, aliases: &[] }
     }
 
     /// The same column, known by other names too.
@@ -162,9 +154,7 @@ impl Columns {
         if record.is_unclosed() {
             return Err(RowFault::row("a quoted field is opened and never closed"));
         }
-        record
-            .text()
-            .map_err(|NotUtf8 { field }| RowFault::at(self.name(field), "is not valid UTF-8"))
+        record.text().map_err(|NotUtf8 { field }| RowFault::at(self.name(field), "is not valid UTF-8"))
     }
 
     /// Checks that a row has as many fields as the header, where no series ends it.
@@ -177,14 +167,8 @@ impl Columns {
         if fields == width {
             return Ok(());
         }
-        let which = if fields < width {
-            "too few"
-        } else {
-            "too many"
-        };
-        Err(RowFault::row(format!(
-            "{which} fields: the row has {fields}, the header has {width}"
-        )))
+        let which = if fields < width { "too few" } else { "too many" };
+        Err(RowFault::row(format!("{which} fields: the row has {fields}, the header has {width}")))
     }
 }
 

@@ -9,10 +9,7 @@ mod tables;
 mod text;
 mod value_map;
 
-pub use tables::{
-    DacsMessages, ExpectedFile, Program, Programs, Recipient, RouteBy, Routing, System, Target,
-    Verdict,
-};
+pub use tables::{DacsMessages, ExpectedFile, Program, Programs, Recipient, RouteBy, Routing, System, Target, Verdict};
 pub use value_map::{MapName, Miss, ValueMap};
 
 use crate::device_score;
@@ -21,85 +18,28 @@ use crate::measurement;
 use std::collections::BTreeMap;
 
 /// The files whose columns can be spelled otherwise, by the name that `Columns-<file>` uses.
-const FILES: [&[&Layout]; 2] = [
-    &[&device_score::LAYOUT],
-    &[&measurement::KWH_AVOIDED, &measurement::KW_DROP],
-];
+const FILES: [&[&Layout]; 2] = [&[&device_score::LAYOUT], &[&measurement::KWH_AVOIDED, &measurement::KW_DROP]];
 
 /// What ships with the platform, by lookup name.
 const SHIPPED: [(&str, &str); 18] = [
-    (
-        "AllowEventDays",
-        include_str!("../../../config/lookups/AllowEventDays.csv"),
-    ),
-    (
-        "AssetSpec",
-        include_str!("../../../config/lookups/AssetSpec.csv"),
-    ),
-    (
-        "AssetType",
-        include_str!("../../../config/lookups/AssetType.csv"),
-    ),
-    (
-        "Columns-device-score",
-        include_str!("../../../config/lookups/Columns-device-score.csv"),
-    ),
-    (
-        "Columns-kwh-avoided",
-        include_str!("../../../config/lookups/Columns-kwh-avoided.csv"),
-    ),
-    (
-        "CycleFrequency",
-        include_str!("../../../config/lookups/CycleFrequency.csv"),
-    ),
-    (
-        "DacsMessages",
-        include_str!("../../../config/lookups/DacsMessages.csv"),
-    ),
-    (
-        "EnrollmentSource",
-        include_str!("../../../config/lookups/EnrollmentSource.csv"),
-    ),
-    (
-        "EventStatus",
-        include_str!("../../../config/lookups/EventStatus.csv"),
-    ),
-    (
-        "EventType",
-        include_str!("../../../config/lookups/EventType.csv"),
-    ),
-    (
-        "ExpectedFiles",
-        include_str!("../../../config/lookups/ExpectedFiles.csv"),
-    ),
-    (
-        "HeadEndSystem",
-        include_str!("../../../config/lookups/HeadEndSystem.csv"),
-    ),
-    (
-        "OutcomeCode",
-        include_str!("../../../config/lookups/OutcomeCode.csv"),
-    ),
-    (
-        "Program",
-        include_str!("../../../config/lookups/Program.csv"),
-    ),
-    (
-        "Recipients",
-        include_str!("../../../config/lookups/Recipients.csv"),
-    ),
-    (
-        "Routing",
-        include_str!("../../../config/lookups/Routing.csv"),
-    ),
-    (
-        "Targets",
-        include_str!("../../../config/lookups/Targets.csv"),
-    ),
-    (
-        "UnenrollReason",
-        include_str!("../../../config/lookups/UnenrollReason.csv"),
-    ),
+    ("AllowEventDays", include_str!("../../../config/lookups/AllowEventDays.csv")),
+    ("AssetSpec", include_str!("../../../config/lookups/AssetSpec.csv")),
+    ("AssetType", include_str!("../../../config/lookups/AssetType.csv")),
+    ("Columns-device-score", include_str!("../../../config/lookups/Columns-device-score.csv")),
+    ("Columns-kwh-avoided", include_str!("../../../config/lookups/Columns-kwh-avoided.csv")),
+    ("CycleFrequency", include_str!("../../../config/lookups/CycleFrequency.csv")),
+    ("DacsMessages", include_str!("../../../config/lookups/DacsMessages.csv")),
+    ("EnrollmentSource", include_str!("../../../config/lookups/EnrollmentSource.csv")),
+    ("EventStatus", include_str!("../../../config/lookups/EventStatus.csv")),
+    ("EventType", include_str!("../../../config/lookups/EventType.csv")),
+    ("ExpectedFiles", include_str!("../../../config/lookups/ExpectedFiles.csv")),
+    ("HeadEndSystem", include_str!("../../../config/lookups/HeadEndSystem.csv")),
+    ("OutcomeCode", include_str!("../../../config/lookups/OutcomeCode.csv")),
+    ("Program", include_str!("../../../config/lookups/Program.csv")),
+    ("Recipients", include_str!("../../../config/lookups/Recipients.csv")),
+    ("Routing", include_str!("../../../config/lookups/Routing.csv")),
+    ("Targets", include_str!("../../../config/lookups/Targets.csv")),
+    ("UnenrollReason", include_str!("../../../config/lookups/UnenrollReason.csv")),
 ];
 
 /// Why a version of a lookup is refused.
@@ -150,9 +90,7 @@ pub fn parse(name: &str, csv: &[u8]) -> Result<Lookup, LookupFault> {
         return ValueMap::parse(map, csv).map(Lookup::Map);
     }
     if let Some(file) = name.strip_prefix("Columns-") {
-        let layouts = FILES
-            .into_iter()
-            .find(|layouts| layouts.iter().any(|layout| layout.file == file));
+        let layouts = FILES.into_iter().find(|layouts| layouts.iter().any(|layout| layout.file == file));
         return layouts
             .ok_or_else(|| text::fault(name, None, "there is no such kind of file"))
             .and_then(|layouts| tables::columns(name, layouts, csv));
@@ -219,10 +157,7 @@ impl Lookups {
 
     /// A plain map, to be kept by whoever reads rows with it.
     pub fn map(&self, name: MapName) -> ValueMap {
-        self.maps
-            .get(&name)
-            .cloned()
-            .unwrap_or_else(|| ValueMap::empty(name))
+        self.maps.get(&name).cloned().unwrap_or_else(|| ValueMap::empty(name))
     }
 
     /// Translates a value.

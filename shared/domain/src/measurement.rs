@@ -8,9 +8,7 @@ mod intervals;
 use crate::csv::{Record, Text};
 use crate::decimal;
 use crate::ids::{EventId, IdFault, ProgramId, ServicePointId};
-use crate::layout::{
-    Column, Columns, HeaderFault, HeaderProblem, Layout, RowFault, Spelling, Unknown,
-};
+use crate::layout::{Column, Columns, HeaderFault, HeaderProblem, Layout, RowFault, Spelling, Unknown};
 use crate::time::Instant;
 use intervals::Intervals;
 use rust_decimal::Decimal;
@@ -37,15 +35,7 @@ pub const KWH_AVOIDED: Layout = Layout {
 /// The columns of a kW Drop file [D].
 pub const KW_DROP: Layout = Layout {
     file: FILE,
-    columns: &[
-        EVENT_ID,
-        PROGRAM_ID,
-        SP_ID,
-        START,
-        END,
-        INTERVAL,
-        Column::required("MaxKwDrop"),
-    ],
+    columns: &[EVENT_ID, PROGRAM_ID, SP_ID, START, END, INTERVAL, Column::required("MaxKwDrop")],
     series: Some("KwDrop"),
     unknown: Unknown::PassThrough,
 };
@@ -89,14 +79,8 @@ pub struct Measurement {
 /// Where the columns stand that only one kind has.
 #[derive(Debug, Clone, Copy)]
 enum Totals {
-    KwhAvoided {
-        event_type: usize,
-        total: usize,
-        saved: usize,
-    },
-    KwDrop {
-        max: usize,
-    },
+    KwhAvoided { event_type: usize, total: usize, saved: usize },
+    KwDrop { max: usize },
 }
 
 impl Measurement {
@@ -124,40 +108,16 @@ impl Measurement {
     fn located(kind: Kind, columns: Columns) -> Result<Self, HeaderFault> {
         let columns_of_kind = kind.layout().columns;
         let place = |index: usize| {
-            let column = columns_of_kind
-                .get(index)
-                .map_or("", |column| column.name)
-                .to_owned();
-            let missing = HeaderProblem::Missing {
-                column,
-                spelled: None,
-                found: None,
-            };
-            columns
-                .place(index)
-                .ok_or_else(|| HeaderFault(vec![missing]))
+            let column = columns_of_kind.get(index).map_or("", |column| column.name).to_owned();
+            let missing = HeaderProblem::Missing { column, spelled: None, found: None };
+            columns.place(index).ok_or_else(|| HeaderFault(vec![missing]))
         };
-        let common = [
-            place(0)?,
-            place(1)?,
-            place(2)?,
-            place(3)?,
-            place(4)?,
-            place(5)?,
-        ];
+        let common = [place(0)?, place(1)?, place(2)?, place(3)?, place(4)?, place(5)?];
         let totals = match kind {
-            Kind::KwhAvoided => Totals::KwhAvoided {
-                event_type: place(6)?,
-                total: place(7)?,
-                saved: place(8)?,
-            },
+            Kind::KwhAvoided => Totals::KwhAvoided { event_type: place(6)?, total: place(7)?, saved: place(8)? },
             Kind::KwDrop => Totals::KwDrop { max: place(6)? },
         };
-        Ok(Self {
-            columns,
-            common,
-            totals,
-        })
+        Ok(Self { columns, common, totals })
     }
 
     /// Which kind of file it is.
@@ -181,8 +141,7 @@ impl Measurement {
     pub fn check(&self, record: &Record<'_>) -> Result<(), RowFault> {
         let text = self.columns.text(record)?;
         let intervals = Intervals::of(&self.columns, record.len())?;
-        let [event, program, service_point, start, end, interval] =
-            self.common.map(|place| text.get(place));
+        let [event, program, service_point, start, end, interval] = self.common.map(|place| text.get(place));
         id(EVENT_ID, event, EventId::check)?;
         id(PROGRAM_ID, program, ProgramId::check)?;
         id(SP_ID, service_point, ServicePointId::check)?;
@@ -191,21 +150,12 @@ impl Measurement {
         let expected = expected_intervals(start, end, interval)?;
         intervals.check_count(&text, expected)?;
         match self.totals {
-            Totals::KwhAvoided {
-                event_type,
-                total,
-                saved,
-            } => {
+            Totals::KwhAvoided { event_type, total, saved } => {
                 if text.get(event_type).is_empty() {
                     return Err(RowFault::at("EventType", "is empty"));
                 }
                 number("TotalKwh", text.get(total))?;
-                check_sum(
-                    &intervals,
-                    &text,
-                    expected,
-                    number("TotalKwhSavedForPeriod", text.get(saved))?,
-                )
+                check_sum(&intervals, &text, expected, number("TotalKwhSavedForPeriod", text.get(saved))?)
             }
             Totals::KwDrop { max } => check_max(&intervals, &text, expected, text.get(max)),
         }
@@ -221,11 +171,7 @@ fn expected_intervals(start: Instant, end: Instant, interval: &str) -> Result<us
         Ok(seconds) if plain && seconds > 0 => seconds,
         _ if interval.is_empty() => return Err(RowFault::at(column, "is empty")),
         _ => {
-            return Err(RowFault::value(
-                column,
-                interval,
-                "is not a whole number of seconds above 0",
-            ));
+            return Err(RowFault::value(column, interval, "is not a whole number of seconds above 0"));
         }
     };
     let elapsed = start.until(end);
@@ -234,49 +180,33 @@ fn expected_intervals(start: Instant, end: Instant, interval: &str) -> Result<us
     }
     let whole = elapsed.subsec_nanos() == 0 && elapsed.as_secs() % seconds == 0;
     if !whole {
-        let reason = format!(
-            "{seconds} s do not divide the {} s from start to end",
-            elapsed.as_millis() / 1000
-        );
+        let reason = format!("{seconds} s do not divide the {} s from start to end", elapsed.as_millis() / 1000);
         return Err(RowFault::at(column, reason));
     }
-    usize::try_from(elapsed.as_secs() / seconds)
-        .map_err(|_| RowFault::at(column, "makes too many intervals"))
+    usize::try_from(elapsed.as_secs() / seconds).map_err(|_| RowFault::at(column, "makes too many intervals"))
 }
 
 /// `TotalKwhSavedForPeriod` = Σ `KwhSaved` "within (n+1) × half a unit of the last printed digit".
 ///
 /// **Interpretation:** the last printed digit of each number: n values and one total were each rounded by at most
 /// half a unit of their own last digit. Where all are printed alike, that is the contract's formula.
-fn check_sum(
-    intervals: &Intervals<'_>,
-    text: &Text<'_>,
-    n: usize,
-    total: Decimal,
-) -> Result<(), RowFault> {
+fn check_sum(intervals: &Intervals<'_>, text: &Text<'_>, n: usize, total: Decimal) -> Result<(), RowFault> {
     const TOTAL: &str = "TotalKwhSavedForPeriod";
     let mut sum = Sum::starting_with(total);
     for index in 0..n {
         let place = intervals.place(index);
         let value = text.get(place);
         if value.is_empty() {
-            let reason =
-                format!("is empty; kWh Avoided needs a value for each of the {n} intervals");
+            let reason = format!("is empty; kWh Avoided needs a value for each of the {n} intervals");
             return Err(RowFault::at(intervals.name(place), reason));
         }
-        let value = decimal::parse(value)
-            .map_err(|fault| RowFault::value(intervals.name(place), value, fault))?;
-        sum.add(value).ok_or_else(|| {
-            RowFault::at(TOTAL, "the sum of the intervals has more than 28 digits")
-        })?;
+        let value = decimal::parse(value).map_err(|fault| RowFault::value(intervals.name(place), value, fault))?;
+        sum.add(value).ok_or_else(|| RowFault::at(TOTAL, "the sum of the intervals has more than 28 digits"))?;
     }
     if sum.agrees(total) {
         return Ok(());
     }
-    Err(RowFault::at(
-        TOTAL,
-        format!("is {total}, but the {n} intervals sum to {}", sum.of_values),
-    ))
+    Err(RowFault::at(TOTAL, format!("is {total}, but the {n} intervals sum to {}", sum.of_values)))
 }
 
 /// A sum, and by how much rounding may have moved it.
@@ -288,10 +218,7 @@ struct Sum {
 
 impl Sum {
     fn starting_with(total: Decimal) -> Self {
-        Self {
-            of_values: Decimal::ZERO,
-            units: Decimal::new(1, total.scale()),
-        }
+        Self { of_values: Decimal::ZERO, units: Decimal::new(1, total.scale()) }
     }
 
     fn add(&mut self, value: Decimal) -> Option<()> {
@@ -301,9 +228,7 @@ impl Sum {
     }
 
     fn agrees(&self, total: Decimal) -> bool {
-        let difference = total
-            .checked_sub(self.of_values)
-            .map(|difference| difference.abs());
+        let difference = total.checked_sub(self.of_values).map(|difference| difference.abs());
         let doubled = difference.and_then(|difference| difference.checked_add(difference));
         doubled.is_some_and(|doubled| doubled <= self.units)
     }
@@ -313,12 +238,7 @@ impl Sum {
 ///
 /// **Interpretation:** of "`MaxKwDrop` = max, and "no data" when all intervals are empty": the column is then empty
 /// or holds the words `no data`; a number would be made up.
-fn check_max(
-    intervals: &Intervals<'_>,
-    text: &Text<'_>,
-    n: usize,
-    max: &str,
-) -> Result<(), RowFault> {
+fn check_max(intervals: &Intervals<'_>, text: &Text<'_>, n: usize, max: &str) -> Result<(), RowFault> {
     const MAX: &str = "MaxKwDrop";
     let mut largest: Option<Decimal> = None;
     for index in 0..n {
@@ -327,27 +247,18 @@ fn check_max(
         if value.is_empty() {
             continue;
         }
-        let value = decimal::parse(value)
-            .map_err(|fault| RowFault::value(intervals.name(place), value, fault))?;
+        let value = decimal::parse(value).map_err(|fault| RowFault::value(intervals.name(place), value, fault))?;
         largest = Some(largest.map_or(value, |largest| largest.max(value)));
     }
     let no_data = max.is_empty() || max.eq_ignore_ascii_case("no data");
     match largest {
         None if no_data => Ok(()),
-        None => Err(RowFault::value(
-            MAX,
-            max,
-            "is given though no interval has data",
-        )),
-        Some(largest) if no_data => Err(RowFault::at(
-            MAX,
-            format!("says that there is no data, but the largest interval is {largest}"),
-        )),
+        None => Err(RowFault::value(MAX, max, "is given though no interval has data")),
+        Some(largest) if no_data => {
+            Err(RowFault::at(MAX, format!("says that there is no data, but the largest interval is {largest}")))
+        }
         Some(largest) if number(MAX, max)? == largest => Ok(()),
-        Some(largest) => Err(RowFault::at(
-            MAX,
-            format!("is {max}, but the largest interval is {largest}"),
-        )),
+        Some(largest) => Err(RowFault::at(MAX, format!("is {max}, but the largest interval is {largest}"))),
     }
 }
 

@@ -93,11 +93,7 @@ pub struct Response {
     /// How it fared.
     pub response_code: ResponseCode,
     /// When, UTC to the millisecond.
-    #[serde(
-        rename = "responseTimeISO",
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "iso_millis"
-    )]
+    #[serde(rename = "responseTimeISO", skip_serializing_if = "Option::is_none", serialize_with = "iso_millis")]
     pub response_time: Option<Instant>,
     /// The program system's id of the message answered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,20 +123,13 @@ impl MsgAck {
         let mut responses = Vec::with_capacity(records.len() + 1);
         responses.push(Response {
             id: Some(envelope.message_id.to_owned()),
-            value: Some(format!(
-                "delivered={};failed={}",
-                envelope.delivered, envelope.failed
-            )),
+            value: Some(format!("delivered={};failed={}", envelope.delivered, envelope.failed)),
             response_code: envelope.ack_type,
             response_time: Some(when),
             dacs_message_id: envelope.dacs_message_id.map(str::to_owned),
         });
         responses.extend(records);
-        Self {
-            ack_type: envelope.ack_type,
-            when: Some(when),
-            responses,
-        }
+        Self { ack_type: envelope.ack_type, when: Some(when), responses }
     }
 
     /// Reads an acknowledgement. Order and unknown members don't matter; `ackType` and every `responseCode` must be
@@ -157,11 +146,7 @@ fn read_ack(ack: &Object<'_, '_>) -> Option<MsgAck> {
     let ack_type = ack.required("ackType");
     let when = ack.optional("whenISO");
     let responses = ack.object("responses", |list| list.objects("response", read_response));
-    Some(MsgAck {
-        ack_type: ack_type?,
-        when,
-        responses: responses.unwrap_or_default(),
-    })
+    Some(MsgAck { ack_type: ack_type?, when, responses: responses.unwrap_or_default() })
 }
 
 fn read_response(response: &Object<'_, '_>) -> Option<Response> {
@@ -190,11 +175,7 @@ impl Serialize for MsgAck {
         struct Ack<'a> {
             #[serde(rename = "ackType")]
             ack_type: ResponseCode,
-            #[serde(
-                rename = "whenISO",
-                skip_serializing_if = "Option::is_none",
-                serialize_with = "iso_millis"
-            )]
+            #[serde(rename = "whenISO", skip_serializing_if = "Option::is_none", serialize_with = "iso_millis")]
             when: Option<Instant>,
             responses: List<'a>,
         }
@@ -202,17 +183,8 @@ impl Serialize for MsgAck {
         struct List<'a> {
             response: &'a [Response],
         }
-        let responses = List {
-            response: &self.responses,
-        };
-        Root {
-            ack: Ack {
-                ack_type: self.ack_type,
-                when: self.when,
-                responses,
-            },
-        }
-        .serialize(serializer)
+        let responses = List { response: &self.responses };
+        Root { ack: Ack { ack_type: self.ack_type, when: self.when, responses } }.serialize(serializer)
     }
 }
 
@@ -243,38 +215,24 @@ mod tests {
             response_time: None,
             dacs_message_id: None,
         };
-        let ack = MsgAck::new(
-            envelope,
-            "2026-07-01T13:00:00-05:00".parse().unwrap(),
-            vec![refused],
-        );
+        let ack = MsgAck::new(envelope, "2026-07-01T13:00:00-05:00".parse().unwrap(), vec![refused]);
         assert_eq!(serde_json::to_string(&ack).unwrap(), SAMPLE);
         assert_eq!(MsgAck::parse(SAMPLE.as_bytes()).unwrap(), ack);
     }
 
     #[test]
     fn an_ack_is_understood_in_any_order_and_with_members_we_dont_know() {
-        let body = r#"{"x":1,"MsgAck":{"responses":{"response":[{"y":2,"responseCode":"SUCCESS"}]},"ackType":"SUCCESS"}}"#;
+        let body =
+            r#"{"x":1,"MsgAck":{"responses":{"response":[{"y":2,"responseCode":"SUCCESS"}]},"ackType":"SUCCESS"}}"#;
         let ack = MsgAck::parse(body.as_bytes()).unwrap();
-        assert_eq!(
-            (ack.ack_type, ack.when, ack.responses.len()),
-            (ResponseCode::Success, None, 1)
-        );
-        assert!(
-            MsgAck::parse(br#"{"MsgAck":{"ackType":"FAILURE"}}"#)
-                .unwrap()
-                .responses
-                .is_empty()
-        );
+        assert_eq!((ack.ack_type, ack.when, ack.responses.len()), (ResponseCode::Success, None, 1));
+        assert!(MsgAck::parse(br#"{"MsgAck":{"ackType":"FAILURE"}}"#).unwrap().responses.is_empty());
     }
 
     #[test]
     fn an_ack_that_cannot_be_understood_says_where() {
         let refused = |body: &str| MsgAck::parse(body.as_bytes()).unwrap_err().to_string();
-        assert_eq!(
-            refused("{}"),
-            "400 The message is not valid: /MsgAck is required"
-        );
+        assert_eq!(refused("{}"), "400 The message is not valid: /MsgAck is required");
         assert_eq!(
             refused(
                 r#"{"MsgAck":{"ackType":"OK","whenISO":"2026-07-01T18:00:00","responses":{"response":[{"id":"1"}]}}}"#
@@ -286,11 +244,7 @@ mod tests {
     }
 
     fn any_code() -> impl Strategy<Value = ResponseCode> {
-        prop::sample::select(vec![
-            ResponseCode::Success,
-            ResponseCode::Error,
-            ResponseCode::Failure,
-        ])
+        prop::sample::select(vec![ResponseCode::Success, ResponseCode::Error, ResponseCode::Failure])
     }
 
     prop_compose! {

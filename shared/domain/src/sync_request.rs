@@ -54,11 +54,7 @@ impl ExceptionCode {
     /// [`OutOfRange`]
     pub fn new(category: i32, number: i32) -> Result<Self, OutOfRange> {
         let fits = |value: i32| (-99_999..=99_999).contains(&value);
-        if fits(category) && fits(number) {
-            Ok(Self { category, number })
-        } else {
-            Err(OutOfRange)
-        }
+        if fits(category) && fits(number) { Ok(Self { category, number }) } else { Err(OutOfRange) }
     }
 }
 
@@ -144,27 +140,16 @@ pub fn acknowledge(ack: &EnrollmentAck, release: DacsRelease, code: ExceptionCod
     let by_device = release >= DacsRelease::DEVICE_STATUS && !ack.devices.is_empty();
     let mut exceptions = Vec::new();
     if !ack.response_code.is_success() {
-        exceptions.push(exception(
-            code,
-            &reason(ack),
-            ack.message.as_deref().into_iter().collect(),
-        ));
+        exceptions.push(exception(code, &reason(ack), ack.message.as_deref().into_iter().collect()));
     }
     if !by_device {
-        let failed = ack
-            .devices
-            .iter()
-            .filter(|device| device.registration == Registration::NotRegistered);
+        let failed = ack.devices.iter().filter(|device| device.registration == Registration::NotRegistered);
         exceptions.extend(failed.map(|device| device_exception(code, device)));
     }
     for (sequence, exception) in (1..).zip(&mut exceptions) {
         exception.sequence = sequence;
     }
-    let told = if by_device {
-        ack.devices.as_slice()
-    } else {
-        &[]
-    };
+    let told = if by_device { ack.devices.as_slice() } else { &[] };
     let body = Acknowledgement {
         has_error: !exceptions.is_empty(),
         sync_request_id: ack.dacs_message_id.clone(),
@@ -172,21 +157,12 @@ pub fn acknowledge(ack: &EnrollmentAck, release: DacsRelease, code: ExceptionCod
         device_headend_status: told.iter().map(DeviceHeadendStatus::from).collect(),
     };
     if by_device {
-        let path =
-            "/rest/apis/cross/digitalAssets/programEnrollments/postAcknowledgement".to_owned();
-        DacsCall {
-            method: Method::Post,
-            path,
-            body,
-        }
+        let path = "/rest/apis/cross/digitalAssets/programEnrollments/postAcknowledgement".to_owned();
+        DacsCall { method: Method::Post, path, body }
     } else {
         let mut path = "/rest/apis/common/sync/syncRequest/".to_owned();
         push_encoded(&mut path, ack.dacs_message_id.as_str());
-        DacsCall {
-            method: Method::Patch,
-            path,
-            body,
-        }
+        DacsCall { method: Method::Patch, path, body }
     }
 }
 
@@ -194,9 +170,7 @@ pub fn acknowledge(ack: &EnrollmentAck, release: DacsRelease, code: ExceptionCod
 fn reason(ack: &EnrollmentAck) -> String {
     match (&ack.message, ack.response_code) {
         (Some(message), _) => message.clone(),
-        (None, ResponseCode::Failure) => {
-            "The DERMS reports a technical failure without a reason".to_owned()
-        }
+        (None, ResponseCode::Failure) => "The DERMS reports a technical failure without a reason".to_owned(),
         (None, _) => "The DERMS refused the enrollment without a reason".to_owned(),
     }
 }
@@ -230,18 +204,14 @@ impl From<&DeviceAck> for DeviceHeadendStatus {
         Self {
             device_id: device.device_id.clone(),
             head_end_registration: device.registration.dacs_code(),
-            message: device
-                .message
-                .as_deref()
-                .map(|message| cut(message, LONGEST_PARAMETER).to_owned()),
+            message: device.message.as_deref().map(|message| cut(message, LONGEST_PARAMETER).to_owned()),
         }
     }
 }
 
 /// The longest beginning of `text` that has at most `max` bytes and ends between two characters.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
-    text.get(..text.floor_char_boundary(max))
-        .unwrap_or_default()
+    text.get(..text.floor_char_boundary(max)).unwrap_or_default()
 }
 
 /// Appends `id` as one segment of a path (RFC 3986).
@@ -300,28 +270,12 @@ pub fn read_answer(status: u16, body: &[u8], verdict: &dyn Fn(Option<u32>) -> Ve
 /// A 400 body is a problem document, `messageNumber` and `message` are ours (contracts.md §4): whatever of it cannot be
 /// read is not there, and the verdict on a refusal without a number decides.
 fn read_refusal(body: &[u8]) -> Refusal {
-    let nothing = Refusal {
-        number: None,
-        message: None,
-    };
+    let nothing = Refusal { number: None, message: None };
     let Ok(document) = Document::parse(body) else {
         return nothing;
     };
-    let number = document
-        .read(|it| Some(it.integer("messageNumber")))
-        .ok()
-        .flatten();
-    let number_text = document
-        .read(|it| Some(it.text("messageNumber", 9)?.parse().ok()))
-        .ok()
-        .flatten();
-    let message = document
-        .read(|it| Some(cut(it.text("message", usize::MAX)?, LONGEST_PARAMETER).to_owned()))
-        .ok();
-    Refusal {
-        number: number
-            .or(number_text)
-            .and_then(|number| u32::try_from(number).ok()),
-        message,
-    }
+    let number = document.read(|it| Some(it.integer("messageNumber"))).ok().flatten();
+    let number_text = document.read(|it| Some(it.text("messageNumber", 9)?.parse().ok())).ok().flatten();
+    let message = document.read(|it| Some(cut(it.text("message", usize::MAX)?, LONGEST_PARAMETER).to_owned())).ok();
+    Refusal { number: number.or(number_text).and_then(|number| u32::try_from(number).ok()), message }
 }

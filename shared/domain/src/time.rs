@@ -72,10 +72,7 @@ impl Instant {
         let (time, rest) = split_time(rest).ok_or(TimeFault::Shape)?;
         let time = time?;
         let offset = offset(rest)?;
-        offset
-            .to_timestamp(DateTime::from_parts(date, time))
-            .map(Self)
-            .map_err(|_| TimeFault::Range)
+        offset.to_timestamp(DateTime::from_parts(date, time)).map(Self).map_err(|_| TimeFault::Range)
     }
 
     /// The instant that many milliseconds after the start of 1970, UTC.
@@ -84,9 +81,7 @@ impl Instant {
     ///
     /// [`TimeFault::Range`] outside the years covered.
     pub fn from_unix_millis(millis: i64) -> Result<Self, TimeFault> {
-        Timestamp::from_millisecond(millis)
-            .map(Self)
-            .map_err(|_| TimeFault::Range)
+        Timestamp::from_millisecond(millis).map(Self).map_err(|_| TimeFault::Range)
     }
 
     /// Milliseconds since the start of 1970, UTC.
@@ -107,15 +102,7 @@ impl Instant {
     /// The instant `span` after this one, held within the years covered.
     #[must_use]
     pub fn plus(self, span: SignedDuration) -> Self {
-        Self(
-            self.0
-                .saturating_add(span)
-                .unwrap_or(if span.is_negative() {
-                    Timestamp::MIN
-                } else {
-                    Timestamp::MAX
-                }),
-        )
+        Self(self.0.saturating_add(span).unwrap_or(if span.is_negative() { Timestamp::MIN } else { Timestamp::MAX }))
     }
 
     /// Real UTC with exactly three fractional digits, as `whenISO` and `responseTimeISO` want it (contracts.md §3):
@@ -162,8 +149,7 @@ impl serde::Serialize for Instant {
 impl<'de> serde::Deserialize<'de> for Instant {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|fault| serde::de::Error::custom(format_args!("the time {fault}")))
+        text.parse().map_err(|fault| serde::de::Error::custom(format_args!("the time {fault}")))
     }
 }
 
@@ -213,8 +199,7 @@ impl serde::Serialize for CivilDate {
 impl<'de> serde::Deserialize<'de> for CivilDate {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|fault| serde::de::Error::custom(format_args!("the date {fault}")))
+        text.parse().map_err(|fault| serde::de::Error::custom(format_args!("the date {fault}")))
     }
 }
 
@@ -225,10 +210,7 @@ fn split_date(text: &[u8]) -> Option<(Result<Date, TimeFault>, &[u8])> {
     };
     let year = i16::from(two(*y1, *y2)?) * 100 + i16::from(two(*y3, *y4)?);
     let (month, day) = (two(*m1, *m2)?, two(*d1, *d2)?);
-    Some((
-        Date::new(year, month, day).map_err(|_| TimeFault::NoSuchDay { year, month, day }),
-        rest,
-    ))
+    Some((Date::new(year, month, day).map_err(|_| TimeFault::NoSuchDay { year, month, day }), rest))
 }
 
 /// `hh:mm:ss` with an optional fraction of up to nine digits at the start of `text`, and what follows.
@@ -241,10 +223,7 @@ fn split_time(text: &[u8]) -> Option<(Result<Time, TimeFault>, &[u8])> {
         [b'.', rest @ ..] => fraction(rest)?,
         _ => (0, rest),
     };
-    Some((
-        Time::new(hour, minute, second, nanosecond).map_err(|_| TimeFault::NoSuchTimeOfDay),
-        rest,
-    ))
+    Some((Time::new(hour, minute, second, nanosecond).map_err(|_| TimeFault::NoSuchTimeOfDay), rest))
 }
 
 /// One to nine digits as nanoseconds, and what follows them.
@@ -255,9 +234,7 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     }
     let (digits, rest) = text.split_at_checked(digits)?;
     let padded = digits.iter().chain(std::iter::repeat(&b'0')).take(9);
-    let nanos = padded.fold(0_i32, |sum, digit| {
-        sum * 10 + i32::from(digit.wrapping_sub(b'0'))
-    });
+    let nanos = padded.fold(0_i32, |sum, digit| sum * 10 + i32::from(digit.wrapping_sub(b'0')));
     Some((nanos, rest))
 }
 
@@ -267,10 +244,8 @@ fn offset(text: &[u8]) -> Result<Offset, TimeFault> {
         [b'Z' | b'z'] => Ok(Offset::UTC),
         [] => Err(TimeFault::NoOffset),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let (hours, minutes) = two(*h1, *h2)
-                .zip(two(*m1, *m2))
-                .filter(|(_, minutes)| *minutes < 60)
-                .ok_or(TimeFault::Offset)?;
+            let (hours, minutes) =
+                two(*h1, *h2).zip(two(*m1, *m2)).filter(|(_, minutes)| *minutes < 60).ok_or(TimeFault::Offset)?;
             let seconds = i32::from(hours) * 3600 + i32::from(minutes) * 60;
             if seconds > 18 * 3600 {
                 return Err(TimeFault::Offset);
@@ -288,11 +263,7 @@ fn offset(text: &[u8]) -> Result<Offset, TimeFault> {
 fn two(tens: u8, ones: u8) -> Option<i8> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
     // Both at once: this is where reading a time spends its own time.
-    if (tens <= 9) & (ones <= 9) {
-        Some((tens * 10 + ones).cast_signed())
-    } else {
-        None
-    }
+    if (tens <= 9) & (ones <= 9) { Some((tens * 10 + ones).cast_signed()) } else { None }
 }
 
 #[cfg(test)]
@@ -331,30 +302,9 @@ mod tests {
             ("2022-12-13T14:30:00-0500", Offset),
             ("2022-12-13T14:30:00-05:60", Offset),
             ("2022-12-13T14:30:00+18:01", Offset),
-            (
-                "2022-02-30T14:30:00-05:00",
-                NoSuchDay {
-                    year: 2022,
-                    month: 2,
-                    day: 30,
-                },
-            ),
-            (
-                "2023-02-29T14:30:00-05:00",
-                NoSuchDay {
-                    year: 2023,
-                    month: 2,
-                    day: 29,
-                },
-            ),
-            (
-                "2022-13-01T14:30:00-05:00",
-                NoSuchDay {
-                    year: 2022,
-                    month: 13,
-                    day: 1,
-                },
-            ),
+            ("2022-02-30T14:30:00-05:00", NoSuchDay { year: 2022, month: 2, day: 30 }),
+            ("2023-02-29T14:30:00-05:00", NoSuchDay { year: 2023, month: 2, day: 29 }),
+            ("2022-13-01T14:30:00-05:00", NoSuchDay { year: 2022, month: 13, day: 1 }),
             ("2022-12-13T24:00:00-05:00", NoSuchTimeOfDay),
             ("2022-12-13T23:59:60-05:00", NoSuchTimeOfDay),
         ];
@@ -374,22 +324,9 @@ mod tests {
 
     #[test]
     fn a_date_is_a_day_of_the_calendar_and_nothing_more() {
-        assert_eq!(
-            "2026-07-01".parse::<CivilDate>().unwrap().to_string(),
-            "2026-07-01"
-        );
-        assert_eq!(
-            "2026-02-30".parse::<CivilDate>(),
-            Err(TimeFault::NoSuchDay {
-                year: 2026,
-                month: 2,
-                day: 30
-            })
-        );
-        assert_eq!(
-            "2026-07-01T00:00:00Z".parse::<CivilDate>(),
-            Err(TimeFault::DateShape)
-        );
+        assert_eq!("2026-07-01".parse::<CivilDate>().unwrap().to_string(), "2026-07-01");
+        assert_eq!("2026-02-30".parse::<CivilDate>(), Err(TimeFault::NoSuchDay { year: 2026, month: 2, day: 30 }));
+        assert_eq!("2026-07-01T00:00:00Z".parse::<CivilDate>(), Err(TimeFault::DateShape));
         assert_eq!("1.7.2026".parse::<CivilDate>(), Err(TimeFault::DateShape));
     }
 

@@ -2,11 +2,7 @@
 //! invalid one is refused at exactly the lines and columns, and for the reasons, that `expected.csv` lists, while its
 //! other rows are taken. The packed ones (`.gz`, `.zip`) are unpacked by the flow, and held by its tests.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot read its files has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot read its files has failed")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,10 +28,7 @@ struct Outcome {
 }
 
 fn examples(flow: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../events")
-        .join(flow)
-        .join("examples")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(flow).join("examples")
 }
 
 /// Splits a whole file, hands its header to `open` and its rows to what that gives.
@@ -46,9 +39,7 @@ fn read<S>(
 ) -> Outcome {
     let mut outcome = Outcome::default();
     if let Some(foreign) = foreign_encoding(file) {
-        outcome
-            .file
-            .push((String::new(), String::new(), foreign.to_owned()));
+        outcome.file.push((String::new(), String::new(), foreign.to_owned()));
         return outcome;
     }
     let mut rest = strip_bom(file);
@@ -73,9 +64,7 @@ fn read<S>(
                         Ok(()) => outcome.taken += 1,
                         Err(RowFault { column, reason }) => {
                             let column = column.unwrap_or_default().into_owned();
-                            outcome
-                                .rows
-                                .push((line.to_string(), column, reason.into_owned()));
+                            outcome.rows.push((line.to_string(), column, reason.into_owned()));
                         }
                     },
                 }
@@ -89,15 +78,9 @@ fn read<S>(
         line += lines;
     }
     if sheet.is_none() {
-        outcome
-            .file
-            .push((String::new(), String::new(), "the file is empty".to_owned()));
+        outcome.file.push((String::new(), String::new(), "the file is empty".to_owned()));
     } else if outcome.taken + outcome.rows.len() == 0 {
-        outcome.file.push((
-            String::new(),
-            String::new(),
-            "the file has a header and no rows".to_owned(),
-        ));
+        outcome.file.push((String::new(), String::new(), "the file has a header and no rows".to_owned()));
     }
     outcome
 }
@@ -109,14 +92,9 @@ fn expected(flow: &str) -> BTreeMap<String, (String, Vec<Place>)> {
     let (mut splitter, mut rest) = (Splitter::new(Delimiter::Comma), csv.as_slice());
     while let Split::Record(record) = splitter.split(rest, true) {
         let text = record.text().unwrap();
-        let [file, what, line, column, reason] =
-            std::array::from_fn(|field| text.get(field).to_owned());
+        let [file, what, line, column, reason] = std::array::from_fn(|field| text.get(field).to_owned());
         rest = &rest[record.raw().len()..];
-        files
-            .entry(file)
-            .or_insert((what, Vec::new()))
-            .1
-            .push((line, column, reason));
+        files.entry(file).or_insert((what, Vec::new())).1.push((line, column, reason));
     }
     assert!(files.remove("file").is_some(), "expected.csv has a header");
     files
@@ -128,9 +106,7 @@ fn same_places(found: &[Place], listed: &[Place]) -> bool {
 
 fn all_found(found: &[Place], listed: &[Place]) -> bool {
     listed.iter().all(|(line, column, reason)| {
-        found.iter().any(|found| {
-            found.0 == *line && found.1 == *column && found.2.contains(reason.as_str())
-        })
+        found.iter().any(|found| found.0 == *line && found.1 == *column && found.2.contains(reason.as_str()))
     })
 }
 
@@ -145,21 +121,14 @@ fn hold(flow: &str, read: impl Fn(&[u8]) -> Outcome) {
             continue;
         }
         let listed = expected.remove(&name);
-        assert_eq!(
-            listed.is_some(),
-            name.starts_with("invalid-"),
-            "{name} is listed as it is named"
-        );
+        assert_eq!(listed.is_some(), name.starts_with("invalid-"), "{name} is listed as it is named");
         if !name.ends_with(".csv") {
             continue;
         }
         let outcome = read(&fs::read(&path).unwrap());
         match listed {
             None => {
-                assert!(
-                    outcome.file.is_empty() && outcome.rows.is_empty(),
-                    "{name}: {outcome:?}"
-                );
+                assert!(outcome.file.is_empty() && outcome.rows.is_empty(), "{name}: {outcome:?}");
                 assert!(outcome.taken > 0, "{name} has rows");
                 valid += 1;
             }
@@ -169,18 +138,11 @@ fn hold(flow: &str, read: impl Fn(&[u8]) -> Outcome) {
             Some((what, places)) => {
                 assert_eq!(what, "rows-rejected");
                 assert!(same_places(&outcome.rows, &places), "{name}: {outcome:?}");
-                assert!(
-                    outcome.file.is_empty() && outcome.taken > 0,
-                    "{name}: its other rows are taken"
-                );
+                assert!(outcome.file.is_empty() && outcome.taken > 0, "{name}: its other rows are taken");
             }
         }
     }
-    assert!(
-        expected.is_empty(),
-        "listed but not there: {:?}",
-        expected.keys()
-    );
+    assert!(expected.is_empty(), "listed but not there: {:?}", expected.keys());
     assert!(valid > 0);
 }
 

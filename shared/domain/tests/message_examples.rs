@@ -1,11 +1,7 @@
 //! The examples of `events/<flow>/examples` are what they are named for: each valid one is taken, each invalid one refused
 //! at exactly the places, and for exactly the reasons, that `expected.csv` lists.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot read its files has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot read its files has failed")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +15,7 @@ use domain::json::Problem;
 type Faults = BTreeMap<String, Vec<(String, String)>>;
 
 fn examples(flow: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../events")
-        .join(flow)
-        .join("examples")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(flow).join("examples")
 }
 
 fn expected(flow: &str) -> Faults {
@@ -30,10 +23,7 @@ fn expected(flow: &str) -> Faults {
     let mut lines = csv::Reader::from_path(examples(flow).join("expected.csv")).unwrap();
     for line in lines.records() {
         let line = line.unwrap();
-        faults
-            .entry(line[0].to_owned())
-            .or_default()
-            .push((line[1].to_owned(), line[2].to_owned()));
+        faults.entry(line[0].to_owned()).or_default().push((line[1].to_owned(), line[2].to_owned()));
     }
     faults
 }
@@ -54,10 +44,7 @@ fn refused<T>(flow: &str, parse: impl Fn(&[u8]) -> Result<T, Problem>) -> Faults
             }
             Err(problem) => {
                 assert!(name.starts_with("invalid-"), "{name}: {problem}");
-                let listed = problem
-                    .errors
-                    .into_iter()
-                    .map(|fault| (fault.pointer, fault.reason.into_owned()));
+                let listed = problem.errors.into_iter().map(|fault| (fault.pointer, fault.reason.into_owned()));
                 faults.insert(name, listed.collect());
             }
         }

@@ -15,10 +15,7 @@ pub struct Rejected {
 impl Rejected {
     /// A decision to reject `subject`, because of `reason`.
     pub fn new(subject: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            subject: subject.into(),
-            reason: reason.into(),
-        }
+        Self { subject: subject.into(), reason: reason.into() }
     }
 }
 
@@ -40,21 +37,12 @@ pub struct Transient {
 impl Transient {
     /// A fault without an underlying error, such as an answer of status 503.
     pub fn new(doing: impl Into<String>) -> Self {
-        Self {
-            doing: doing.into(),
-            source: None,
-        }
+        Self { doing: doing.into(), source: None }
     }
 
     /// A fault while `doing` something, caused by `source`.
-    pub fn because(
-        doing: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self {
-            doing: doing.into(),
-            source: Some(source.into()),
-        }
+    pub fn because(doing: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { doing: doing.into(), source: Some(source.into()) }
     }
 
     /// The whole chain in one line, for the log and the ledger.

@@ -170,7 +170,8 @@ impl Inner {
     }
 
     async fn read(&self, name: &str, version: &str) -> Result<Vec<u8>, Transient> {
-        let object = ObjectRef { bucket: self.bucket.clone(), key: object_key(name), version: Some(version.to_owned()) };
+        let object =
+            ObjectRef { bucket: self.bucket.clone(), key: object_key(name), version: Some(version.to_owned()) };
         let mut stream = self.source.read(&object, 0).await?;
         let mut bytes = Vec::new();
         while let Some(chunk) = stream.next().await {

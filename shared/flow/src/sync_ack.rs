@@ -42,7 +42,8 @@ impl SyncRequestAcks {
     /// [`Failure::Rejected`] when DACS refuses it for good; "not yet" is transient.
     pub async fn acknowledge(&self, ack: &EnrollmentAck, context: &Context<'_>) -> Result<Acknowledged, Failure> {
         let wanted = sync_request::acknowledge(ack, self.release, self.exception);
-        let body = serde_json::to_vec(&wanted.body).map_err(|e| Transient::because("writing the acknowledgement", e))?;
+        let body =
+            serde_json::to_vec(&wanted.body).map_err(|e| Transient::because("writing the acknowledgement", e))?;
         let method = match wanted.method {
             sync_request::Method::Patch => Method::Patch,
             sync_request::Method::Post => Method::Post,

@@ -62,12 +62,7 @@ pub struct HttpReply {
 impl HttpReply {
     /// An answer of `status` with a body and no further headers.
     pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self {
-            status,
-            content_type,
-            body: body.into(),
-            headers: Vec::new(),
-        }
+        Self { status, content_type, body: body.into(), headers: Vec::new() }
     }
 }
 

@@ -29,11 +29,7 @@ struct Issued {
 impl Tokens {
     /// No token yet; each will live for `lifetime`.
     pub fn new(lifetime: Duration) -> Self {
-        Self(Mutex::new(Issued {
-            next: 1,
-            lifetime,
-            expiry: HashMap::new(),
-        }))
+        Self(Mutex::new(Issued { next: 1, lifetime, expiry: HashMap::new() }))
     }
 
     /// A new token and its lifetime in seconds.
@@ -43,18 +39,13 @@ impl Tokens {
         issued.next = issued.next.saturating_add(1);
         let lifetime = issued.lifetime;
         issued.expiry.retain(|_, expiry| *expiry > now);
-        issued
-            .expiry
-            .insert(token.clone(), now.saturating_add(lifetime));
+        issued.expiry.insert(token.clone(), now.saturating_add(lifetime));
         (token, lifetime.as_secs())
     }
 
     /// Whether DACS still takes this token.
     pub fn takes(&self, token: &str, now: Duration) -> bool {
-        locked(&self.0)
-            .expiry
-            .get(token)
-            .is_some_and(|expiry| *expiry > now)
+        locked(&self.0).expiry.get(token).is_some_and(|expiry| *expiry > now)
     }
 
     /// Revokes all tokens and returns how many there were.
@@ -72,11 +63,7 @@ impl Tokens {
 }
 
 /// `POST /oauth/token`, RFC 6749 §4.4: client by Basic header or by form.
-pub async fn token(
-    State(sandbox): State<Shared>,
-    headers: HeaderMap,
-    RawForm(form): RawForm,
-) -> Response {
+pub async fn token(State(sandbox): State<Shared>, headers: HeaderMap, RawForm(form): RawForm) -> Response {
     let form = String::from_utf8_lossy(&form).into_owned();
     let field = |name: &str| {
         form.split('&')
@@ -94,10 +81,7 @@ pub async fn token(
         return oauth_error(StatusCode::UNAUTHORIZED, "invalid_client");
     }
     let (token, seconds) = sandbox.tokens.issue(sandbox.clock.elapsed());
-    json_response(
-        StatusCode::OK,
-        &json!({"access_token": token, "token_type": "Bearer", "expires_in": seconds}),
-    )
+    json_response(StatusCode::OK, &json!({"access_token": token, "token_type": "Bearer", "expires_in": seconds}))
 }
 
 fn oauth_error(status: StatusCode, error: &str) -> Response {
@@ -112,26 +96,17 @@ pub fn refuse(sandbox: &Shared, system: System, headers: &HeaderMap) -> Option<R
         System::Dacs => {
             let token = authorization(headers).and_then(|it| it.strip_prefix("Bearer "));
             let now = sandbox.clock.elapsed();
-            (
-                token.is_some_and(|it| sandbox.tokens.takes(it, now)),
-                "Bearer error=\"invalid_token\"",
-            )
+            (token.is_some_and(|it| sandbox.tokens.takes(it, now)), "Bearer error=\"invalid_token\"")
         }
         System::Derms => {
             let user = basic(headers);
-            (
-                user == Some((config.username.clone(), config.password.clone())),
-                "Basic realm=\"derms\"",
-            )
+            (user == Some((config.username.clone(), config.password.clone())), "Basic realm=\"derms\"")
         }
     };
     if good {
         return None;
     }
-    let problem = crate::problem::Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "Credentials are missing, wrong or expired.",
-    );
+    let problem = crate::problem::Problem::new(StatusCode::UNAUTHORIZED, "Credentials are missing, wrong or expired.");
     Some(([(header::WWW_AUTHENTICATE, challenge)], problem).into_response())
 }
 

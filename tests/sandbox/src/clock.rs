@@ -16,9 +16,7 @@ impl Clock {
     /// A clock that starts now.
     #[expect(clippy::disallowed_methods, reason = "a neighbour has its own clock")]
     pub fn start() -> Self {
-        Self {
-            started: Instant::now(),
-        }
+        Self { started: Instant::now() }
     }
 
     /// Time since the start; never goes back.

@@ -25,20 +25,14 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/control/reset", post(reset))
         .route("/control/requests", get(requests))
-        .route(
-            "/control/faults",
-            get(faults).post(add_fault).delete(clear_faults),
-        )
+        .route("/control/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/control/faults/{id}", delete(remove_fault))
         .route("/control/oauth/revoke", post(revoke))
         .route("/control/oauth", put(oauth))
         .route("/control/dacs", get(dacs).put(set_dacs))
         .route("/control/dacs/sync-requests", post(sync_requests))
         .route("/control/dacs/inbox", get(inbox::get))
-        .route(
-            "/control/dacs/inbox/{*key}",
-            put(inbox::put).layer(DefaultBodyLimit::max(inbox::LIMIT)),
-        )
+        .route("/control/dacs/inbox/{*key}", put(inbox::put).layer(DefaultBodyLimit::max(inbox::LIMIT)))
         .route("/control/derms", get(derms))
         .route("/control/derms/scores", get(scores).put(set_scores))
         .route("/control/derms/answers", post(answers))
@@ -63,11 +57,7 @@ struct Reset {
 
 async fn reset(State(sandbox): State<Shared>, request: Request) -> Outcome {
     let empty = request.headers().get("content-type").is_none();
-    let Reset { seed } = if empty {
-        Reset { seed: None }
-    } else {
-        read(request).await?
-    };
+    let Reset { seed } = if empty { Reset { seed: None } } else { read(request).await? };
     sandbox.faults.clear(seed);
     sandbox.traffic.clear();
     sandbox.dacs.clear();
@@ -131,9 +121,7 @@ struct SetDacs {
 async fn set_dacs(State(sandbox): State<Shared>, request: Request) -> Outcome {
     let settings: SetDacs = read(request).await?;
     if let Some(text) = settings.release {
-        let release: Release = text
-            .parse()
-            .map_err(|reason: String| Problem::at("release", reason))?;
+        let release: Release = text.parse().map_err(|reason: String| Problem::at("release", reason))?;
         sandbox.dacs.upgrade(release);
     }
     if let Some(create) = settings.create_unknown_sync_requests {

@@ -60,8 +60,7 @@ mod tests {
 
     #[test]
     fn the_digest_of_a_set_does_not_depend_on_its_grouping() {
-        let (mut whole, mut left, mut right) =
-            (Digest::default(), Digest::default(), Digest::default());
+        let (mut whole, mut left, mut right) = (Digest::default(), Digest::default(), Digest::default());
         for row in [["a", "1"], ["b", "2"], ["c", "3"]] {
             whole.add(row);
         }

@@ -68,11 +68,7 @@ impl System {
 
 /// What can go wrong.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Fault {
     /// This status instead of acting.
     Error {
@@ -171,11 +167,7 @@ struct InForce {
 impl Faults {
     /// No rule, draws by `seed`.
     pub fn new(seed: u64) -> Self {
-        Self(Mutex::new(Rules {
-            seed,
-            next: 1,
-            rules: BTreeMap::new(),
-        }))
+        Self(Mutex::new(Rules { seed, next: 1, rules: BTreeMap::new() }))
     }
 
     /// Puts a rule in force and returns its number.
@@ -183,13 +175,7 @@ impl Faults {
         let mut rules = locked(&self.0);
         let id = rules.next;
         rules.next = id.saturating_add(1);
-        let entry = InForce {
-            rule,
-            matched: 0,
-            hits: 0,
-            second: 0,
-            passed: 0,
-        };
+        let entry = InForce { rule, matched: 0, hits: 0, second: 0, passed: 0 };
         rules.rules.insert(id, entry);
         id
     }
@@ -213,9 +199,7 @@ impl Faults {
         let list: Vec<Value> = rules
             .rules
             .iter()
-            .map(|(id, entry)| {
-                json!({"id": id, "rule": entry.rule, "matched": entry.matched, "hits": entry.hits})
-            })
+            .map(|(id, entry)| json!({"id": id, "rule": entry.rule, "matched": entry.matched, "hits": entry.hits}))
             .collect();
         json!({"seed": rules.seed, "rules": list})
     }
@@ -224,11 +208,7 @@ impl Faults {
     pub fn plan(&self, system: System, method: &str, path: &str, now: Duration) -> Plan {
         let mut rules = locked(&self.0);
         let seed = rules.seed;
-        let mut plan = Plan {
-            delay: Duration::ZERO,
-            act: Act::Serve,
-            answer: Answer::Whole,
-        };
+        let mut plan = Plan { delay: Duration::ZERO, act: Act::Serve, answer: Answer::Whole };
         for (id, entry) in &mut rules.rules {
             if entry.concerns(system, method, path) && entry.hits_next(seed, *id, now) {
                 entry.apply(&mut plan);
@@ -246,10 +226,7 @@ impl InForce {
         let rule = &self.rule;
         rule.system.is_none_or(|it| it == system)
             && rule.method.as_deref().is_none_or(|it| it == method)
-            && rule
-                .path
-                .as_deref()
-                .is_none_or(|prefix| path.starts_with(prefix))
+            && rule.path.as_deref().is_none_or(|prefix| path.starts_with(prefix))
             && rule.count.is_none_or(|count| self.hits < count)
     }
 
@@ -276,31 +253,17 @@ impl InForce {
 
     fn apply(&self, plan: &mut Plan) {
         match &self.rule.fault {
-            Fault::Error {
-                status,
-                retry_after_seconds,
-            } => {
-                plan.act = Act::Refuse {
-                    status: *status,
-                    retry_after: *retry_after_seconds,
-                };
+            Fault::Error { status, retry_after_seconds } => {
+                plan.act = Act::Refuse { status: *status, retry_after: *retry_after_seconds };
             }
-            Fault::RateLimit {
-                retry_after_seconds,
-                ..
-            } => {
-                plan.act = Act::Refuse {
-                    status: 429,
-                    retry_after: Some(*retry_after_seconds),
-                };
+            Fault::RateLimit { retry_after_seconds, .. } => {
+                plan.act = Act::Refuse { status: 429, retry_after: Some(*retry_after_seconds) };
             }
             Fault::Latency { millis } => {
                 plan.delay = plan.delay.saturating_add(Duration::from_millis(*millis));
             }
             Fault::Down => plan.act = Act::HangUp,
-            Fault::Slow { millis } => {
-                plan.answer = Answer::Trickled(Duration::from_millis(*millis))
-            }
+            Fault::Slow { millis } => plan.answer = Answer::Trickled(Duration::from_millis(*millis)),
             Fault::DropAnswer => plan.answer = Answer::Dropped,
             Fault::PartialAnswer => plan.answer = Answer::Half,
         }

@@ -60,22 +60,13 @@ pub async fn pass(
 }
 
 /// The answer, or none when the connection is to be closed instead.
-async fn served(
-    sandbox: &Shared,
-    system: System,
-    plan: Plan,
-    request: Request,
-    next: Next,
-) -> Option<Response> {
+async fn served(sandbox: &Shared, system: System, plan: Plan, request: Request, next: Next) -> Option<Response> {
     if !plan.delay.is_zero() {
         tokio::time::sleep(plan.delay).await;
     }
     match plan.act {
         Act::HangUp => None,
-        Act::Refuse {
-            status,
-            retry_after,
-        } => {
+        Act::Refuse { status, retry_after } => {
             drain(request.into_body()).await;
             Some(refused(status, retry_after))
         }
@@ -93,9 +84,7 @@ fn refused(status: u16, retry_after: Option<u64>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut response = Problem::new(status, "The sandbox was asked to fail here.").into_response();
     if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -122,16 +111,13 @@ fn written(response: Response, url: &str) -> Response {
 }
 
 async fn whole_body(body: Body) -> Bytes {
-    axum::body::to_bytes(body, usize::MAX)
-        .await
-        .unwrap_or_default()
+    axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default()
 }
 
 async fn half(response: Response) -> Response {
     let (mut head, body) = response.into_parts();
     let bytes = whole_body(body).await;
-    head.headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     let first = bytes.slice(..bytes.len() / 2);
     let chunks = stream::once(async { Ok(first) }).chain(stream::once(async {
         // Lets the first half leave before the connection is closed.
@@ -144,8 +130,7 @@ async fn half(response: Response) -> Response {
 async fn trickled(response: Response, pause: Duration) -> Response {
     let (mut head, body) = response.into_parts();
     let bytes = whole_body(body).await;
-    head.headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     let chunks = stream::unfold(bytes, move |mut rest| async move {
         if rest.is_empty() {
             return None;

@@ -131,12 +131,7 @@ pub fn serve(listener: TcpListener, config: Config) -> io::Result<Handle> {
         }
     });
     let task = tokio::spawn(async move { server.await });
-    Ok(Handle {
-        address,
-        sandbox,
-        stop,
-        task,
-    })
+    Ok(Handle { address, sandbox, stop, task })
 }
 
 fn router(sandbox: &Shared) -> Router {
@@ -150,10 +145,7 @@ fn router(sandbox: &Shared) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, message)
         })
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "There is no such path."))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(sandbox),
-            gate::pass,
-        ))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(sandbox), gate::pass))
         .with_state(Arc::clone(sandbox))
 }
 
@@ -165,19 +157,11 @@ pub(crate) async fn message(request: Request) -> Result<Value, Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|it| it.to_str().ok()).unwrap_or("");
     if media_type(kind) != "application/json" {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "The message must be application/json.",
-        ));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The message must be application/json."));
     }
-    let bytes = axum::body::to_bytes(request.into_body(), JSON_LIMIT)
-        .await
-        .map_err(|_| {
-            Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The message could not be read to its end, or is over 1 MiB.",
-            )
-        })?;
+    let bytes = axum::body::to_bytes(request.into_body(), JSON_LIMIT).await.map_err(|_| {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "The message could not be read to its end, or is over 1 MiB.")
+    })?;
     serde_json::from_slice(&bytes).map_err(|error| Problem::at("(message)", error.to_string()))
 }
 
@@ -191,9 +175,6 @@ pub(crate) fn media_type(content_type: &str) -> String {
 pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

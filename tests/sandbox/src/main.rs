@@ -74,9 +74,6 @@ fn config(arguments: Arguments) -> Config {
         create_unknown_sync_requests: arguments.create_unknown_sync_requests,
         score_part_limit: arguments.score_part_limit,
         digest: arguments.digest,
-        ..Config::new(
-            (&arguments.client_id, &arguments.client_secret),
-            (&arguments.username, &arguments.password),
-        )
+        ..Config::new((&arguments.client_id, &arguments.client_secret), (&arguments.username, &arguments.password))
     }
 }

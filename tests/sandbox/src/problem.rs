@@ -19,10 +19,7 @@ pub struct Violation {
 impl Violation {
     /// A violation at `field`.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            reason: reason.into(),
-        }
+        Self { field: field.into(), reason: reason.into() }
     }
 }
 
@@ -38,12 +35,7 @@ pub struct Problem {
 impl Problem {
     /// A refusal with a status and a sentence.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            number: None,
-            message: message.into(),
-            violations: Vec::new(),
-        }
+        Self { status, number: None, message: message.into(), violations: Vec::new() }
     }
 
     /// 400: the message breaks the contract at these places.
@@ -51,17 +43,9 @@ impl Problem {
         let message = match violations.as_slice() {
             [] => "The message is not valid.".to_owned(),
             [only] => format!("{}: {}", only.field, only.reason),
-            [first, rest @ ..] => format!(
-                "{}: {} (and {} more)",
-                first.field,
-                first.reason,
-                rest.len()
-            ),
+            [first, rest @ ..] => format!("{}: {} (and {} more)", first.field, first.reason, rest.len()),
         };
-        Self {
-            violations,
-            ..Self::new(StatusCode::BAD_REQUEST, message)
-        }
+        Self { violations, ..Self::new(StatusCode::BAD_REQUEST, message) }
     }
 
     /// 400 at one place.
@@ -71,10 +55,7 @@ impl Problem {
 
     /// The same with DACS's `messageNumber`.
     pub fn numbered(self, number: i32) -> Self {
-        Self {
-            number: Some(number),
-            ..self
-        }
+        Self { number: Some(number), ..self }
     }
 
     /// The document for a call to `url`.
@@ -97,10 +78,7 @@ impl Problem {
         }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
 }

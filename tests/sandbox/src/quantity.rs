@@ -29,9 +29,7 @@ impl Quantity {
             return Err("is not a decimal number");
         }
         let digits: String = text.chars().filter(|it| *it != '.').collect();
-        let scale = text
-            .split_once('.')
-            .map_or(0, |(_, fraction)| fraction.len());
+        let scale = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         if digits.len() > MOST_DIGITS {
             return Err("has more than 18 digits");
         }

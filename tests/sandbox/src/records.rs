@@ -21,11 +21,7 @@ enum End {
 impl<'a> Records<'a> {
     /// Reads from the beginning of `text`.
     pub fn new(text: &'a str) -> Self {
-        Self {
-            rest: text,
-            line: 0,
-            next_line: 1,
-        }
+        Self { rest: text, line: 0, next_line: 1 }
     }
 
     /// The line on which the last record began, from 1.
@@ -44,11 +40,7 @@ impl<'a> Records<'a> {
         }
         self.line = self.next_line;
         loop {
-            let (field, end) = if self.rest.starts_with('"') {
-                self.quoted()?
-            } else {
-                self.bare()?
-            };
+            let (field, end) = if self.rest.starts_with('"') { self.quoted()? } else { self.bare()? };
             fields.push(field);
             if end == End::Record {
                 return Ok(true);
@@ -58,16 +50,8 @@ impl<'a> Records<'a> {
 
     fn bare(&mut self) -> Result<(Cow<'a, str>, End), &'static str> {
         let special = |byte: &u8| matches!(byte, b',' | b'\n' | b'\r' | b'"');
-        let length = self
-            .rest
-            .as_bytes()
-            .iter()
-            .position(special)
-            .unwrap_or(self.rest.len());
-        let (field, after) = self
-            .rest
-            .split_at_checked(length)
-            .unwrap_or((self.rest, ""));
+        let length = self.rest.as_bytes().iter().position(special).unwrap_or(self.rest.len());
+        let (field, after) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
         self.rest = after;
         let end = self.end("a quote inside a field that does not begin with one")?;
         Ok((Cow::Borrowed(field), end))
@@ -101,10 +85,7 @@ impl<'a> Records<'a> {
             self.rest = after;
             return Ok(End::Comma);
         }
-        let ended = self
-            .rest
-            .strip_prefix("\r\n")
-            .or_else(|| self.rest.strip_prefix('\n'));
+        let ended = self.rest.strip_prefix("\r\n").or_else(|| self.rest.strip_prefix('\n'));
         match ended {
             Some(after) => {
                 self.rest = after;
@@ -140,11 +121,7 @@ mod tests {
     #[test]
     fn quotes_commas_and_newlines_belong_to_their_field() {
         let read = all("a,b\r\n\"x, \"\"y\"\"\n z\",\n,last");
-        let expected = vec![
-            record(1, &["a", "b"]),
-            record(2, &["x, \"y\"\n z", ""]),
-            record(4, &["", "last"]),
-        ];
+        let expected = vec![record(1, &["a", "b"]), record(2, &["x, \"y\"\n z", ""]), record(4, &["", "last"])];
         assert_eq!(read, Ok(expected));
     }
 

@@ -37,20 +37,12 @@ pub enum Kind {
 
 /// A field that must be there.
 pub const fn must(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        required: true,
-        kind,
-    }
+    Field { name, required: true, kind }
 }
 
 /// A field that may be left out.
 pub const fn may(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        required: false,
-        kind,
-    }
+    Field { name, required: false, kind }
 }
 
 /// Everything in `message` that is not of this shape; fields that the shape does not name included.
@@ -125,10 +117,9 @@ fn text(text: &str, kind: &Kind) -> Result<(), String> {
         Kind::Utc if text.ends_with('Z') => Ok(instant(text).map(|_| ())?),
         Kind::Utc => Err("must be UTC, spelled with Z".to_owned()),
         Kind::Text(_) if text.trim().is_empty() => Err("must not be blank".to_owned()),
-        Kind::Text(most) if text.chars().count() > *most => Err(format!(
-            "is {} characters long, at most {most} are taken",
-            text.chars().count()
-        )),
+        Kind::Text(most) if text.chars().count() > *most => {
+            Err(format!("is {} characters long, at most {most} are taken", text.chars().count()))
+        }
         _ => Ok(()),
     }
 }

@@ -11,9 +11,7 @@ use jiff::tz::Offset;
 /// A sentence when the spelling is another, or no such time exists (30 February, 25:00).
 pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
     let (civil, offset) = split_offset(text)?;
-    let (date, time) = civil
-        .split_once('T')
-        .ok_or("not an ISO 8601 time: no T between date and time")?;
+    let (date, time) = civil.split_once('T').ok_or("not an ISO 8601 time: no T between date and time")?;
     let (year, month, day) = match date.split('-').collect::<Vec<_>>().as_slice() {
         [year, month, day] => (digits(year, 4)?, digits(month, 2)?, digits(day, 2)?),
         _ => return Err("not an ISO 8601 date (YYYY-MM-DD)"),
@@ -29,19 +27,9 @@ pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
     };
     let small = |number: i32| i8::try_from(number).map_err(|_| "no such time");
     let year = i16::try_from(year).map_err(|_| "no such time")?;
-    let civil = DateTime::new(
-        year,
-        small(month)?,
-        small(day)?,
-        small(hour)?,
-        small(minute)?,
-        small(second)?,
-        fraction,
-    )
-    .map_err(|_| "no such date or time")?;
-    offset
-        .to_timestamp(civil)
-        .map_err(|_| "no such date or time")
+    let civil = DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, fraction)
+        .map_err(|_| "no such date or time")?;
+    offset.to_timestamp(civil).map_err(|_| "no such date or time")
 }
 
 fn split_offset(text: &str) -> Result<(&str, Offset), &'static str> {
@@ -74,9 +62,7 @@ fn split_offset(text: &str) -> Result<(&str, Offset), &'static str> {
     }
     let seconds = (hours * 60 + minutes) * 60;
     let signed = if negative { -seconds } else { seconds };
-    Offset::from_seconds(signed)
-        .map(|offset| (civil, offset))
-        .map_err(|_| "no such offset")
+    Offset::from_seconds(signed).map(|offset| (civil, offset)).map_err(|_| "no such offset")
 }
 
 fn digits(text: &str, length: usize) -> Result<i32, &'static str> {
@@ -92,11 +78,7 @@ fn nanoseconds(fraction: &str) -> Result<i32, &'static str> {
     if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong);
     }
-    let nine: String = fraction
-        .chars()
-        .chain("000000000".chars())
-        .take(9)
-        .collect();
+    let nine: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     nine.parse().map_err(|_| wrong)
 }
 
@@ -140,9 +122,7 @@ mod tests {
         for good in ["0", "-3.25", "+7", ".5", "5.", "0012.5000"] {
             assert!(is_decimal(good), "{good}");
         }
-        for bad in [
-            "", "-", ".", "1e3", "NaN", "inf", "1,5", "1.2.3", " 1", "0x1",
-        ] {
+        for bad in ["", "-", ".", "1e3", "NaN", "inf", "1,5", "1.2.3", " 1", "0x1"] {
             assert!(!is_decimal(bad), "{bad}");
         }
     }

@@ -1,9 +1,5 @@
 //! Credentials, and faults on demand.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail where it stands"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod neighbours;
 
@@ -21,8 +17,7 @@ async fn statuses(it: &Neighbours, calls: usize) -> Vec<u16> {
 }
 
 async fn made(it: &Neighbours) {
-    it.control("dacs/sync-requests", &json!({"ids": ["SR-1"]}))
-        .await;
+    it.control("dacs/sync-requests", &json!({"ids": ["SR-1"]})).await;
 }
 
 async fn try_patch(it: &Neighbours) -> reqwest::Result<reqwest::Response> {
@@ -57,20 +52,12 @@ async fn a_token_is_given_for_good_credentials_only() {
         let call = it.http.post(it.url("/oauth/token")).form(form);
         async { read(call.send().await.unwrap()).await }
     };
-    let good = [
-        ("grant_type", "client_credentials"),
-        ("client_id", "platform"),
-        ("client_secret", "client-secret"),
-    ];
+    let good = [("grant_type", "client_credentials"), ("client_id", "platform"), ("client_secret", "client-secret")];
     let call = it.http.post(it.url("/oauth/token")).form(&good);
     let (status, body) = read(call.send().await.unwrap()).await;
     assert_eq!((status, &body["token_type"]), (200, &json!("Bearer")));
-    let (status, body) = ask(&[
-        ("grant_type", "client_credentials"),
-        ("client_id", "platform"),
-        ("client_secret", "guess"),
-    ])
-    .await;
+    let (status, body) =
+        ask(&[("grant_type", "client_credentials"), ("client_id", "platform"), ("client_secret", "guess")]).await;
     assert_eq!((status, body), (401, json!({"error": "invalid_client"})));
     let (status, _) = ask(&[("grant_type", "password")]).await;
     assert_eq!(status, 400);
@@ -84,11 +71,7 @@ async fn a_revoked_or_expired_token_is_refused_until_it_is_renewed() {
     assert_eq!(statuses(&it, 1).await, [401]);
     it.renew().await;
     assert_eq!(statuses(&it, 1).await, [200]);
-    let mut it = start_with(sandbox::Config {
-        token_seconds: 0,
-        ..neighbours::config()
-    })
-    .await;
+    let mut it = start_with(sandbox::Config { token_seconds: 0, ..neighbours::config() }).await;
     assert_eq!(statuses(&it, 1).await, [401]);
     it.set("oauth", &json!({"tokenSeconds": 60})).await;
     it.renew().await;
@@ -112,8 +95,7 @@ async fn the_same_seed_draws_the_same_errors() {
     let mut runs = Vec::new();
     for _ in 0..2 {
         let it = start().await;
-        let fault =
-            json!({"percent": 40, "system": "dacs", "fault": {"kind": "error", "status": 500}});
+        let fault = json!({"percent": 40, "system": "dacs", "fault": {"kind": "error", "status": 500}});
         it.fault(&fault).await;
         runs.push(statuses(&it, 50).await);
     }
@@ -126,8 +108,7 @@ async fn the_same_seed_draws_the_same_errors() {
 async fn a_system_that_is_down_answers_nothing_and_does_nothing() {
     let it = start().await;
     made(&it).await;
-    it.fault(&json!({"system": "dacs", "count": 1, "fault": {"kind": "down"}}))
-        .await;
+    it.fault(&json!({"system": "dacs", "count": 1, "fault": {"kind": "down"}})).await;
     assert!(try_patch(&it).await.is_err());
     assert_eq!(sync_request(&it).await["state"], "sent");
     assert_eq!(try_patch(&it).await.unwrap().status(), 200);
@@ -137,24 +118,19 @@ async fn a_system_that_is_down_answers_nothing_and_does_nothing() {
 async fn a_dropped_answer_is_lost_after_the_act() {
     let it = start().await;
     made(&it).await;
-    it.fault(&json!({"system": "dacs", "count": 1, "fault": {"kind": "dropAnswer"}}))
-        .await;
+    it.fault(&json!({"system": "dacs", "count": 1, "fault": {"kind": "dropAnswer"}})).await;
     assert!(try_patch(&it).await.is_err());
     assert_eq!(sync_request(&it).await["state"], "Synchronized");
     assert_eq!(try_patch(&it).await.unwrap().status(), 400);
     let routes = it.books("requests").await["dacs"]["byRoute"].clone();
-    assert_eq!(
-        routes["PATCH /dacs/rest/apis/common/sync/syncRequest/{id}"],
-        json!({"200 dropped": 1, "400": 1})
-    );
+    assert_eq!(routes["PATCH /dacs/rest/apis/common/sync/syncRequest/{id}"], json!({"200 dropped": 1, "400": 1}));
 }
 
 #[tokio::test]
 async fn a_partial_answer_breaks_off_after_the_act() {
     let it = start().await;
     made(&it).await;
-    it.fault(&json!({"system": "dacs", "count": 1, "fault": {"kind": "partialAnswer"}}))
-        .await;
+    it.fault(&json!({"system": "dacs", "count": 1, "fault": {"kind": "partialAnswer"}})).await;
     let answer = try_patch(&it).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert!(answer.text().await.is_err());
@@ -162,19 +138,12 @@ async fn a_partial_answer_breaks_off_after_the_act() {
 }
 
 #[tokio::test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the delay is real time on purpose"
-)]
+#[expect(clippy::disallowed_methods, reason = "the delay is real time on purpose")]
 async fn latency_and_slowness_delay_the_answer() {
     let it = start().await;
-    let faults = [
-        json!({"kind": "latency", "millis": 80}),
-        json!({"kind": "slow", "millis": 40}),
-    ];
+    let faults = [json!({"kind": "latency", "millis": 80}), json!({"kind": "slow", "millis": 40})];
     for fault in faults {
-        it.fault(&json!({"system": "dacs", "count": 1, "fault": fault}))
-            .await;
+        it.fault(&json!({"system": "dacs", "count": 1, "fault": fault})).await;
         let before = Instant::now();
         let text = it.health().await.unwrap().text().await.unwrap();
         assert_eq!(text, "{\"status\":\"UP\"}");
@@ -209,8 +178,7 @@ async fn reset_forgets_books_faults_and_counts() {
     let it = start().await;
     made(&it).await;
     it.fault(&json!({"fault": {"kind": "down"}})).await;
-    it.control("derms/answers", &json!({"answer": "later"}))
-        .await;
+    it.control("derms/answers", &json!({"answer": "later"})).await;
     it.control("reset", &json!({})).await;
     assert_eq!(it.books("dacs").await["syncRequests"], json!({}));
     assert_eq!(it.books("faults").await["rules"], json!([]));
@@ -222,10 +190,7 @@ async fn reset_forgets_books_faults_and_counts() {
 #[tokio::test]
 async fn what_does_not_exist_is_a_problem_document_too() {
     let it = start().await;
-    let calls = [
-        (it.http.get(it.url("/dacs/rest/nothing")), 404),
-        (it.http.put(it.url("/dacs/health")), 405),
-    ];
+    let calls = [(it.http.get(it.url("/dacs/rest/nothing")), 404), (it.http.put(it.url("/dacs/health")), 405)];
     for (call, expected) in calls {
         let (status, problem) = read(it.as_dacs(call).send().await.unwrap()).await;
         assert_eq!((status, &problem["status"]), (expected, &json!(expected)));

@@ -1,9 +1,5 @@
 //! DERMS's `/enroll` and `/acks` as contracts.md §3 and §5 have them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail where it stands"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod neighbours;
 
@@ -82,8 +78,7 @@ async fn the_same_message_again_is_answered_and_takes_no_effect() {
 #[tokio::test]
 async fn an_unenrollment_leaves_no_device_eligible() {
     let it = start().await;
-    it.enroll(&enrollment("SR-1", &[device("D-1", "ACTIVE")]))
-        .await;
+    it.enroll(&enrollment("SR-1", &[device("D-1", "ACTIVE")])).await;
     let gone = enrollment("SR-2", &[device("D-1", "REMOVED")]);
     let gone = with(gone, "/subscriptionInfo/status", json!("INACTIVE"));
     assert_eq!(it.enroll(&gone).await.0, 200);
@@ -95,17 +90,13 @@ async fn an_unenrollment_leaves_no_device_eligible() {
 #[tokio::test]
 async fn a_replacement_carries_the_old_device_removed_and_the_new_one() {
     let it = start().await;
-    it.enroll(&enrollment("SR-1", &[device("D-1", "ACTIVE")]))
-        .await;
+    it.enroll(&enrollment("SR-1", &[device("D-1", "ACTIVE")])).await;
     let mut new = device("D-2", "ACTIVE");
     new["replacesDeviceId"] = json!("D-1");
     let alone = enrollment("SR-2", std::slice::from_ref(&new));
     let (status, problem) = it.enroll(&alone).await;
     assert_eq!(status, 400);
-    assert_eq!(
-        named(&problem),
-        ["locationInfo.controllableDevices[0].replacesDeviceId"]
-    );
+    assert_eq!(named(&problem), ["locationInfo.controllableDevices[0].replacesDeviceId"]);
     let both = enrollment("SR-2", &[device("D-1", "REMOVED"), new]);
     assert_eq!(it.enroll(&both).await.0, 200);
     assert_eq!(eligible(&it).await, ["D-2"]);
@@ -146,8 +137,7 @@ async fn an_unknown_service_point_or_customer_is_named_in_a_negative_answer() {
 #[tokio::test]
 async fn an_answer_that_comes_later_decides_then() {
     let it = start().await;
-    it.control("derms/answers", &json!({"answer": "later"}))
-        .await;
+    it.control("derms/answers", &json!({"answer": "later"})).await;
     for id in ["SR-1", "SR-2"] {
         let body = enrollment(id, &[device("D-1", "ACTIVE")]);
         assert_eq!(it.enroll(&body).await.0, 202);
@@ -171,19 +161,14 @@ async fn an_answer_that_comes_later_decides_then() {
 #[tokio::test]
 async fn a_message_taken_late_takes_no_second_effect_when_it_comes_again() {
     let it = start().await;
-    it.control("derms/answers", &json!({"answer": "later"}))
-        .await;
+    it.control("derms/answers", &json!({"answer": "later"})).await;
     let body = enrollment("SR-1", &[device("D-1", "ACTIVE")]);
     for _ in 0..2 {
         assert_eq!(it.enroll(&body).await.0, 202);
-        it.control("derms/late-acks", &json!({"dacsMessageId": "SR-1"}))
-            .await;
+        it.control("derms/late-acks", &json!({"dacsMessageId": "SR-1"})).await;
     }
     let message = &it.books("derms").await["messages"]["SR-1"];
-    assert_eq!(
-        (&message["effects"], &message["repeats"]),
-        (&json!(1), &json!(1))
-    );
+    assert_eq!((&message["effects"], &message["repeats"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test]
@@ -193,24 +178,13 @@ async fn an_answer_may_tell_of_each_device() {
         {"deviceId": "D-1", "registration": "REGISTERED"},
         {"deviceId": "D-2", "registration": "NOT_REGISTERED"},
     ]);
-    it.control(
-        "derms/answers",
-        &json!({"answer": "positive", "devices": devices}),
-    )
-    .await;
+    it.control("derms/answers", &json!({"answer": "positive", "devices": devices})).await;
     let body = enrollment("SR-1", &[device("D-1", "ACTIVE"), device("D-2", "ACTIVE")]);
     let (_, ack) = it.enroll(&body).await;
     assert_eq!(ack["MsgAck"]["ackType"], "SUCCESS");
     let responses = ack["MsgAck"]["responses"]["response"].as_array().unwrap();
-    let told: Vec<_> = responses
-        .iter()
-        .map(|it| (it["id"].as_str().unwrap(), it["value"].as_str().unwrap()))
-        .collect();
-    let expected = [
-        ("SR-1", "taken"),
-        ("D-1", "REGISTERED"),
-        ("D-2", "NOT_REGISTERED"),
-    ];
+    let told: Vec<_> = responses.iter().map(|it| (it["id"].as_str().unwrap(), it["value"].as_str().unwrap())).collect();
+    let expected = [("SR-1", "taken"), ("D-1", "REGISTERED"), ("D-2", "NOT_REGISTERED")];
     assert_eq!(told, expected);
     assert_eq!(eligible(&it).await, ["D-1"]);
 }
@@ -218,24 +192,13 @@ async fn an_answer_may_tell_of_each_device() {
 #[tokio::test]
 async fn a_device_that_failed_spoils_a_positive_answer() {
     let it = start().await;
-    let devices =
-        json!([{"deviceId": "D-1", "registration": "NOT_REGISTERED", "message": "no such nic"}]);
-    it.control(
-        "derms/answers",
-        &json!({"answer": "positive", "devices": devices}),
-    )
-    .await;
-    let (_, ack) = it
-        .enroll(&enrollment("SR-1", &[device("D-1", "ACTIVE")]))
-        .await;
+    let devices = json!([{"deviceId": "D-1", "registration": "NOT_REGISTERED", "message": "no such nic"}]);
+    it.control("derms/answers", &json!({"answer": "positive", "devices": devices})).await;
+    let (_, ack) = it.enroll(&enrollment("SR-1", &[device("D-1", "ACTIVE")])).await;
     assert_eq!(ack["MsgAck"]["ackType"], "ERROR");
     let response = &ack["MsgAck"]["responses"]["response"][1];
     assert_eq!(
-        (
-            &response["id"],
-            &response["value"],
-            &response["responseCode"]
-        ),
+        (&response["id"], &response["value"], &response["responseCode"]),
         (&json!("D-1"), &json!("no such nic"), &json!("ERROR"))
     );
     assert_eq!(eligible(&it).await, Vec::<String>::new());
@@ -256,37 +219,17 @@ async fn every_field_that_breaks_the_contract_is_named() {
     let body = enrollment("SR-1", &[device("D-1", "ACTIVE"), device("D-2", "ACTIVE")]);
     let devices = "/locationInfo/controllableDevices";
     let cases = [
-        (
-            "/dacsMessageId".to_owned(),
-            json!("SR-123456789012"),
-            "dacsMessageId",
-        ),
-        (
-            "/subscriptionInfo/status".to_owned(),
-            json!("active"),
-            "subscriptionInfo.status",
-        ),
+        ("/dacsMessageId".to_owned(), json!("SR-123456789012"), "dacsMessageId"),
+        ("/subscriptionInfo/status".to_owned(), json!("active"), "subscriptionInfo.status"),
         ("/subscriptionInfo/status".to_owned(), json!("INACTIVE"), ""),
         (
             "/subscriptionInfo/startDateTimeISO".to_owned(),
             json!("2026-05-01T00:00:00"),
             "subscriptionInfo.startDateTimeISO",
         ),
-        (
-            format!("{devices}/0/deviceId"),
-            json!("D-12345678901"),
-            "locationInfo.controllableDevices[0].deviceId",
-        ),
-        (
-            format!("{devices}/1/deviceId"),
-            json!("D-1"),
-            "locationInfo.controllableDevices[1]",
-        ),
-        (
-            format!("{devices}/1/nicId"),
-            json!(null),
-            "locationInfo.controllableDevices[1].nicId",
-        ),
+        (format!("{devices}/0/deviceId"), json!("D-12345678901"), "locationInfo.controllableDevices[0].deviceId"),
+        (format!("{devices}/1/deviceId"), json!("D-1"), "locationInfo.controllableDevices[1]"),
+        (format!("{devices}/1/nicId"), json!(null), "locationInfo.controllableDevices[1].nicId"),
     ];
     for (pointer, value, field) in cases {
         let (status, problem) = it.enroll(&with(body.clone(), &pointer, value)).await;
@@ -314,28 +257,16 @@ async fn an_acknowledgement_is_kept_by_its_envelope() {
     let response = |id: &str, value: &str, code: &str| json!({"id": id, "value": value, "responseCode": code, "responseTimeISO": "2026-07-01T18:00:00.000Z"});
     let ack = |kind: &str, responses: &[Value]| json!({"MsgAck": {"ackType": kind, "whenISO": "2026-07-01T18:00:00.000Z", "responses": {"response": responses}}});
     let envelope = response("M-1", "delivered=1;failed=0", "SUCCESS");
-    let good = ack(
-        "SUCCESS",
-        &[envelope.clone(), response("R-1", "E-1", "SUCCESS")],
-    );
+    let good = ack("SUCCESS", &[envelope.clone(), response("R-1", "E-1", "SUCCESS")]);
     for _ in 0..2 {
         assert_eq!(it.ack(&good).await.0, 200);
     }
     let books = &it.books("derms").await["acks"]["M-1"];
-    assert_eq!(
-        (&books["effects"], &books["repeats"]),
-        (&json!(1), &json!(1))
-    );
+    assert_eq!((&books["effects"], &books["repeats"]), (&json!(1), &json!(1)));
     let bad = [
         (ack("SUCCESS", &[]), "MsgAck.responses.response"),
-        (
-            ack("SUCCESS", &[response("M-1", "done", "SUCCESS")]),
-            "MsgAck.responses.response[0].value",
-        ),
-        (
-            ack("SUCCESS", &[envelope, response("R-1", "refused", "ERROR")]),
-            "MsgAck.ackType",
-        ),
+        (ack("SUCCESS", &[response("M-1", "done", "SUCCESS")]), "MsgAck.responses.response[0].value"),
+        (ack("SUCCESS", &[envelope, response("R-1", "refused", "ERROR")]), "MsgAck.ackType"),
     ];
     for (body, field) in bad {
         let (status, problem) = it.ack(&body).await;

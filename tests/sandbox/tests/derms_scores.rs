@@ -1,9 +1,5 @@
 //! DERMS's device scores as contracts.md §5 and §6 have them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may fail where it stands"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail where it stands")]
 
 mod neighbours;
 
@@ -27,10 +23,7 @@ const NOON: &str = "2026-07-01T12:00:00-05:00";
 #[tokio::test]
 async fn a_set_counts_when_its_last_part_and_all_before_are_there() {
     let it = start().await;
-    let parts = [
-        part(&[row("D-1", "1.5", MORNING), row("D-2", "2", MORNING)]),
-        part(&[row("D-3", "-3", MORNING)]),
-    ];
+    let parts = [part(&[row("D-1", "1.5", MORNING), row("D-2", "2", MORNING)]), part(&[row("D-3", "-3", MORNING)])];
     assert_eq!(it.scores("F-1", 1, false, parts[0].clone()).await.0, 200);
     let books = it.books("derms/scores").await;
     assert_eq!((&books["landed"], &books["keys"]), (&json!([]), &json!(0)));
@@ -38,10 +31,7 @@ async fn a_set_counts_when_its_last_part_and_all_before_are_there() {
     assert_eq!(status, 200);
     assert_eq!(answer, json!({"scoreFileId": "F-1", "part": 2, "rows": 1}));
     let books = it.books("derms/scores").await;
-    assert_eq!(
-        (&books["landed"], &books["keys"]),
-        (&json!(["F-1"]), &json!(3))
-    );
+    assert_eq!((&books["landed"], &books["keys"]), (&json!(["F-1"]), &json!(3)));
     assert_eq!(books["sets"]["F-1"]["lastCameEarly"], false);
     assert_eq!(
         books["latest"][2],
@@ -78,14 +68,9 @@ async fn the_same_part_again_takes_no_effect() {
 #[tokio::test]
 async fn the_newest_score_of_a_device_and_program_stays() {
     let it = start().await;
-    let files = [
-        ("F-1", "1", NOON),
-        ("F-2", "2", MORNING),
-        ("F-3", "3", NOON),
-    ];
+    let files = [("F-1", "1", NOON), ("F-2", "2", MORNING), ("F-3", "3", NOON)];
     for (file, score, time) in files {
-        it.scores(file, 1, true, part(&[row("D-1", score, time)]))
-            .await;
+        it.scores(file, 1, true, part(&[row("D-1", score, time)])).await;
         let books = it.books("derms/scores").await;
         let expected = if file == "F-3" { "3" } else { "1" };
         assert_eq!(books["latest"][0]["score"], expected, "{file}");
@@ -140,23 +125,14 @@ async fn a_part_with_one_bad_row_is_refused_whole() {
     let it = start().await;
     let csv = part(&[row("D-1", "1", MORNING), row("D-2", "many", MORNING)]);
     let (status, problem) = it.scores("F-1", 1, true, csv).await;
-    assert_eq!(
-        (status, named(&problem)),
-        (400, vec!["line 3, column score"])
-    );
+    assert_eq!((status, named(&problem)), (400, vec!["line 3, column score"]));
     assert_eq!(it.books("derms/scores").await["sets"], json!({}));
 }
 
 #[tokio::test]
 async fn a_part_over_the_limit_is_refused() {
-    let it = start_with(sandbox::Config {
-        score_part_limit: 1000,
-        ..neighbours::config()
-    })
-    .await;
-    let rows: Vec<String> = (0..100)
-        .map(|number| row(&format!("D-{number}"), "1", MORNING))
-        .collect();
+    let it = start_with(sandbox::Config { score_part_limit: 1000, ..neighbours::config() }).await;
+    let rows: Vec<String> = (0..100).map(|number| row(&format!("D-{number}"), "1", MORNING)).collect();
     let (status, _) = it.scores("F-1", 1, true, part(&rows)).await;
     assert_eq!(status, 413);
 }
@@ -171,11 +147,7 @@ async fn taken_may_also_be_said_with_202() {
 
 #[tokio::test]
 async fn a_digest_balances_the_books_of_a_file_whose_rows_are_not_kept() {
-    let it = start_with(sandbox::Config {
-        digest: true,
-        ..neighbours::config()
-    })
-    .await;
+    let it = start_with(sandbox::Config { digest: true, ..neighbours::config() }).await;
     let mut expected = Digest::default();
     for number in 1..=3_u64 {
         let device = format!("D-{number}");

@@ -40,14 +40,10 @@ struct Record<'a> {
 /// Reads an event by its shape: a request of an HTTP API (payload 2.0), a batch of SQS, or a bare S3 notification (also
 /// the test that S3 sends when notifications are set up), which becomes one delivery without a receipt.
 pub(super) fn read(event: &str, request_id: &str, now: Timestamp) -> Result<Trigger, Malformed> {
-    let shape: Shape<'_> = serde_json::from_str(event)
-        .map_err(|_| Malformed("the event is not a JSON object of a known kind"))?;
+    let shape: Shape<'_> =
+        serde_json::from_str(event).map_err(|_| Malformed("the event is not a JSON object of a known kind"))?;
     let all_from = |wanted: &str| {
-        !shape.records.is_empty()
-            && shape
-                .records
-                .iter()
-                .all(|record| record.source.as_deref() == Some(wanted))
+        !shape.records.is_empty() && shape.records.iter().all(|record| record.source.as_deref() == Some(wanted))
     };
     if shape.request.is_some() {
         http(event, request_id)
@@ -56,9 +52,7 @@ pub(super) fn read(event: &str, request_id: &str, now: Timestamp) -> Result<Trig
     } else if all_from("aws:s3") || shape.test.as_deref() == Some("s3:TestEvent") {
         Ok(Trigger::Queue(vec![bare(event, request_id, now)]))
     } else {
-        Err(Malformed(
-            "the event is neither a request, nor a batch of SQS, nor a notification of S3",
-        ))
+        Err(Malformed("the event is neither a request, nor a batch of SQS, nor a notification of S3"))
     }
 }
 
@@ -80,17 +74,13 @@ fn bare(event: &str, request_id: &str, now: Timestamp) -> Delivery {
 }
 
 fn queue(event: &str) -> Result<Trigger, Malformed> {
-    let batch: SqsEvent =
-        serde_json::from_str(event).map_err(|_| Malformed("the batch is not one of SQS"))?;
+    let batch: SqsEvent = serde_json::from_str(event).map_err(|_| Malformed("the batch is not one of SQS"))?;
     let deliveries: Result<Vec<_>, _> = batch.records.into_iter().map(delivery).collect();
     Ok(Trigger::Queue(deliveries?))
 }
 
 fn delivery(mut message: SqsMessage) -> Result<Delivery, Malformed> {
-    let count = message
-        .attributes
-        .get("ApproximateReceiveCount")
-        .and_then(|count| count.parse().ok());
+    let count = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     let sent = message
         .attributes
         .get("SentTimestamp")
@@ -98,11 +88,7 @@ fn delivery(mut message: SqsMessage) -> Result<Delivery, Malformed> {
         .and_then(|millis| Timestamp::from_millisecond(millis).ok());
     Ok(Delivery {
         body: message.body.unwrap_or_default(),
-        receipt: Some(Receipt(
-            message
-                .receipt_handle
-                .ok_or(Malformed("a message has no receipt"))?,
-        )),
+        receipt: Some(Receipt(message.receipt_handle.ok_or(Malformed("a message has no receipt"))?)),
         receive_count: count.ok_or(Malformed("a message has no receive count"))?,
         group: message.attributes.remove("MessageGroupId"),
         sequence: message.attributes.remove("SequenceNumber"),
@@ -112,31 +98,18 @@ fn delivery(mut message: SqsMessage) -> Result<Delivery, Malformed> {
 }
 
 fn http(event: &str, request_id: &str) -> Result<Trigger, Malformed> {
-    let request: ApiGatewayV2httpRequest = serde_json::from_str(event)
-        .map_err(|_| Malformed("the request is not one of an HTTP API, payload 2.0"))?;
+    let request: ApiGatewayV2httpRequest =
+        serde_json::from_str(event).map_err(|_| Malformed("the request is not one of an HTTP API, payload 2.0"))?;
     let context = request.request_context;
-    let header = |name: &str| {
-        request
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+    let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
     let request_id = context.request_id.unwrap_or_else(|| request_id.to_owned());
-    let correlation = header("x-correlation-id")
-        .filter(|id| is_correlation(id))
-        .unwrap_or(&request_id);
+    let correlation = header("x-correlation-id").filter(|id| is_correlation(id)).unwrap_or(&request_id);
     Ok(Trigger::Http(HttpRequest {
         body: body(request.body.unwrap_or_default(), request.is_base64_encoded)?,
         content_type: header("content-type").map(str::to_owned),
         correlation: correlation.to_owned(),
-        path: path(
-            request.raw_path.unwrap_or_default(),
-            context.stage.as_deref(),
-        ),
-        query: request
-            .query_string_parameters
-            .iter()
-            .fold(Default::default(), joined),
+        path: path(request.raw_path.unwrap_or_default(), context.stage.as_deref()),
+        query: request.query_string_parameters.iter().fold(Default::default(), joined),
         claims: context
             .authorizer
             .and_then(|by| by.jwt)
@@ -161,9 +134,7 @@ fn joined(mut query: Query, (name, value): (&str, &str)) -> Query {
 
 fn body(text: String, base64: bool) -> Result<Bytes, Malformed> {
     if base64 {
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|_| Malformed("the body is not base64"))?;
+        let bytes = STANDARD.decode(text).map_err(|_| Malformed("the body is not base64"))?;
         Ok(bytes.into())
     } else {
         Ok(text.into())
@@ -172,9 +143,7 @@ fn body(text: String, base64: bool) -> Result<Bytes, Malformed> {
 
 /// The path without the name of a stage, which stands before it unless the stage is `$default`.
 fn path(raw: String, stage: Option<&str>) -> String {
-    let rest = stage
-        .and_then(|stage| raw.strip_prefix('/')?.strip_prefix(stage))
-        .filter(|rest| rest.starts_with('/'));
+    let rest = stage.and_then(|stage| raw.strip_prefix('/')?.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
     rest.map(str::to_owned).unwrap_or(raw)
 }
 

@@ -35,15 +35,11 @@ fn failure(message_id: String) -> BatchItemFailure {
 
 fn http(reply: HttpReply, correlation: &str) -> Result<ApiGatewayV2httpResponse, Transient> {
     let value = |text: &str| {
-        HeaderValue::from_str(text)
-            .map_err(|fault| Transient::because("writing a header of an answer", fault))
+        HeaderValue::from_str(text).map_err(|fault| Transient::because("writing a header of an answer", fault))
     };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
-    headers.insert(
-        HeaderName::from_static("x-correlation-id"),
-        value(correlation)?,
-    );
+    headers.insert(HeaderName::from_static("x-correlation-id"), value(correlation)?);
     for (name, text) in &reply.headers {
         headers.insert(HeaderName::from_static(name), value(text)?);
     }

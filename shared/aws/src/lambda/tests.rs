@@ -31,11 +31,7 @@ fn deliveries(event: &str) -> Vec<Delivery> {
 #[test]
 fn a_request_of_an_http_api_is_read_with_its_claims() {
     let request = request(include_str!("tests/http.json"));
-    let claims = [
-        ("client_id", "dacs-client"),
-        ("scope", "dacs/enrollment-sync"),
-        ("token_use", "access"),
-    ];
+    let claims = [("client_id", "dacs-client"), ("scope", "dacs/enrollment-sync"), ("token_use", "access")];
     let expected = HttpRequest {
         body: r#"{"syncRequestId":"900000000001"}"#.into(),
         content_type: Some("application/json".to_owned()),
@@ -43,9 +39,7 @@ fn a_request_of_an_http_api_is_read_with_its_claims() {
         correlation: "dacs-4711".to_owned(),
         path: "/v1/dacs/enrollment-sync".to_owned(),
         query: BTreeMap::from([("force".to_owned(), "true".to_owned())]),
-        claims: claims
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        claims: claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     };
     assert_eq!(request, expected);
 }
@@ -63,10 +57,7 @@ fn a_base64_body_is_decoded_and_a_stage_is_no_part_of_the_path() {
     let request = request(&event.to_string());
     assert_eq!(request.body, r#"{"a":1}"#);
     assert_eq!(request.path, "/v1/derms/enrollment-ack");
-    assert_eq!(
-        (request.request_id.as_str(), request.correlation.as_str()),
-        ("request-1", "request-1")
-    );
+    assert_eq!((request.request_id.as_str(), request.correlation.as_str()), ("request-1", "request-1"));
 }
 
 #[test]
@@ -99,23 +90,13 @@ fn a_batch_of_a_fifo_queue_is_read_message_by_message() {
 fn a_file_notification_comes_as_the_text_of_a_message() {
     let deliveries = deliveries(include_str!("tests/s3-in-sqs.json"));
     assert_eq!(deliveries.len(), 1);
-    assert!(
-        deliveries[0]
-            .body
-            .contains("device-score/scores+2026-07-01.csv")
-    );
-    assert_eq!(
-        (deliveries[0].group.clone(), deliveries[0].sequence.clone()),
-        (None, None)
-    );
+    assert!(deliveries[0].body.contains("device-score/scores+2026-07-01.csv"));
+    assert_eq!((deliveries[0].group.clone(), deliveries[0].sequence.clone()), (None, None));
 }
 
 #[test]
 fn a_bare_notification_is_a_delivery_that_cannot_be_handed_back() {
-    for event in [
-        include_str!("tests/s3.json"),
-        include_str!("tests/s3-test.json"),
-    ] {
+    for event in [include_str!("tests/s3.json"), include_str!("tests/s3-test.json")] {
         let expected = Delivery {
             body: event.to_owned(),
             receipt: None,
@@ -152,10 +133,7 @@ fn context() -> Context {
     context
 }
 
-async fn answered(
-    event: &str,
-    reply: Result<Reply, Transient>,
-) -> Result<serde_json::Value, Diagnostic> {
+async fn answered(event: &str, reply: Result<Reply, Transient>) -> Result<serde_json::Value, Diagnostic> {
     let event: Box<RawValue> = serde_json::from_str(event).unwrap();
     let reply = std::sync::Mutex::new(Some(reply));
     let handle = |_, invocation: Invocation| {
@@ -167,69 +145,39 @@ async fn answered(
             reply
         }
     };
-    let wire = answer(&handle, &event, &context())
-        .await
-        .map_err(Diagnostic::from)?;
+    let wire = answer(&handle, &event, &context()).await.map_err(Diagnostic::from)?;
     Ok(serde_json::to_value(wire).unwrap())
 }
 
 #[tokio::test]
 async fn a_reply_to_a_request_carries_its_correlation_id() {
     let reply = HttpReply::new(202, "application/json", r#"{"state":"accepted"}"#);
-    let wire = answered(include_str!("tests/http.json"), Ok(Reply::Http(reply)))
-        .await
-        .unwrap();
+    let wire = answered(include_str!("tests/http.json"), Ok(Reply::Http(reply))).await.unwrap();
     assert_eq!(wire["statusCode"], 202);
     assert_eq!(wire["body"], r#"{"state":"accepted"}"#);
-    assert_eq!(
-        wire["headers"],
-        json!({"content-type": "application/json", "x-correlation-id": "dacs-4711"})
-    );
+    assert_eq!(wire["headers"], json!({"content-type": "application/json", "x-correlation-id": "dacs-4711"}));
 }
 
 #[tokio::test]
 async fn a_batch_names_the_messages_that_are_not_done() {
-    let reply = Reply::Batch {
-        failed: vec!["m-2".to_owned()],
-    };
-    let wire = answered(include_str!("tests/fifo.json"), Ok(reply))
-        .await
-        .unwrap();
-    assert_eq!(
-        wire,
-        json!({"batchItemFailures": [{"itemIdentifier": "m-2"}]})
-    );
+    let reply = Reply::Batch { failed: vec!["m-2".to_owned()] };
+    let wire = answered(include_str!("tests/fifo.json"), Ok(reply)).await.unwrap();
+    assert_eq!(wire, json!({"batchItemFailures": [{"itemIdentifier": "m-2"}]}));
 }
 
 #[tokio::test]
 async fn a_failure_has_a_name_and_its_whole_chain() {
     let fault = Transient::because("reading the ledger", "connection reset");
-    let failed = answered(include_str!("tests/fifo.json"), Err(fault))
-        .await
-        .unwrap_err();
+    let failed = answered(include_str!("tests/fifo.json"), Err(fault)).await.unwrap_err();
     assert_eq!(failed.error_type, "Transient");
     assert_eq!(failed.error_message, "reading the ledger: connection reset");
-    let malformed = answered("{}", Ok(Reply::Batch { failed: Vec::new() }))
-        .await
-        .unwrap_err();
+    let malformed = answered("{}", Ok(Reply::Batch { failed: Vec::new() })).await.unwrap_err();
     assert_eq!(malformed.error_type, "MalformedEvent");
 }
 
 #[tokio::test]
 async fn a_bare_notification_that_is_not_done_fails_the_invocation() {
-    let reply = |failed: &[&str]| {
-        Ok(Reply::Batch {
-            failed: failed.iter().map(ToString::to_string).collect(),
-        })
-    };
-    assert!(
-        answered(include_str!("tests/s3.json"), reply(&["request-1"]))
-            .await
-            .is_err()
-    );
-    assert!(
-        answered(include_str!("tests/s3.json"), reply(&[]))
-            .await
-            .is_ok()
-    );
+    let reply = |failed: &[&str]| Ok(Reply::Batch { failed: failed.iter().map(ToString::to_string).collect() });
+    assert!(answered(include_str!("tests/s3.json"), reply(&["request-1"])).await.is_err());
+    assert!(answered(include_str!("tests/s3.json"), reply(&[])).await.is_ok());
 }

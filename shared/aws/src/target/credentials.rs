@@ -14,11 +14,7 @@ use crate::Clients;
 /// {"kind": "basic", "username": "…", "password": "…"}
 /// ```
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "lowercase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum Credentials {
     /// The client credentials grant (RFC 6749 §4.4).
     Oauth {
@@ -43,8 +39,7 @@ pub enum Credentials {
 impl Credentials {
     /// Reads the text of a secret. What is wrong is said without repeating anything of it.
     fn read(text: &str) -> Result<Self, &'static str> {
-        serde_json::from_str(text)
-            .map_err(|_| "it is neither of the two documents that credentials are written as")
+        serde_json::from_str(text).map_err(|_| "it is neither of the two documents that credentials are written as")
     }
 }
 
@@ -76,10 +71,7 @@ pub struct SecretVault {
 impl SecretVault {
     /// The secret with this name or ARN.
     pub fn new(clients: &Clients, secret: impl Into<String>) -> Self {
-        Self {
-            client: clients.secrets.clone(),
-            secret: secret.into(),
-        }
+        Self { client: clients.secrets.clone(), secret: secret.into() }
     }
 }
 
@@ -94,9 +86,7 @@ impl Vault for SecretVault {
             .send()
             .await
             .map_err(|fault| Transient::because(doing(), fault))?;
-        let text = answer
-            .secret_string()
-            .ok_or_else(|| Transient::because(doing(), "it is not a text"))?;
+        let text = answer.secret_string().ok_or_else(|| Transient::because(doing(), "it is not a text"))?;
         Credentials::read(text).map_err(|wrong| Transient::because(doing(), wrong))
     }
 }
@@ -116,21 +106,15 @@ mod tests {
         };
         assert!(Credentials::read(oauth) == Ok(expected));
         let basic = r#"{"kind":"basic","username":"platform","password":"p"}"#;
-        let expected = Credentials::Basic {
-            username: "platform".to_owned(),
-            password: "p".to_owned(),
-        };
+        let expected = Credentials::Basic { username: "platform".to_owned(), password: "p".to_owned() };
         assert!(Credentials::read(basic) == Ok(expected));
     }
 
     #[test]
     fn a_malformed_secret_is_not_repeated_and_credentials_are_never_printed() {
-        let wrong =
-            Credentials::read(r#"{"kind":"basic","username":"platform","password":["hunter2"]}"#);
+        let wrong = Credentials::read(r#"{"kind":"basic","username":"platform","password":["hunter2"]}"#);
         assert!(!format!("{wrong:?}").contains("hunter2"));
-        let right =
-            Credentials::read(r#"{"kind":"basic","username":"platform","password":"hunter2"}"#)
-                .unwrap();
+        let right = Credentials::read(r#"{"kind":"basic","username":"platform","password":"hunter2"}"#).unwrap();
         assert_eq!(format!("{right:?}"), "…");
     }
 }

@@ -56,19 +56,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(
-        name: &'static str,
-        vault: Arc<dyn Vault>,
-        web: Web,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
-            name,
-            vault,
-            web,
-            clock,
-            state: Mutex::default(),
-        }
+    pub(super) fn new(name: &'static str, vault: Arc<dyn Vault>, web: Web, clock: Arc<dyn Clock>) -> Self {
+        Self { name, vault, web, clock, state: Mutex::default() }
     }
 
     /// What to call with. `refused` is the serial of an authorization that the neighbour just refused: secret and token
@@ -104,37 +93,21 @@ impl Session {
 
     async fn grant(&self, credentials: &Credentials, now: Timestamp) -> Result<Grant, Transient> {
         match credentials {
-            Credentials::Basic { username, password } => Ok(Grant::Given(
-                secret_header(&basic(username, password))?,
-                None,
-            )),
-            Credentials::Oauth {
-                token_url,
-                client_id,
-                client_secret,
-                scope,
-            } => {
+            Credentials::Basic { username, password } => {
+                Ok(Grant::Given(secret_header(&basic(username, password))?, None))
+            }
+            Credentials::Oauth { token_url, client_id, client_secret, scope } => {
                 let client = basic(&form_encoded(client_id), &form_encoded(client_secret));
                 self.token(token_url, &client, scope.as_deref(), now).await
             }
         }
     }
 
-    async fn token(
-        &self,
-        url: &str,
-        client: &str,
-        scope: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Grant, Transient> {
+    async fn token(&self, url: &str, client: &str, scope: Option<&str>, now: Timestamp) -> Result<Grant, Transient> {
         let doing = || format!("getting a token for {}", self.name);
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(scope.map(|scope| ("scope", scope)));
-        let request = self
-            .web
-            .client()?
-            .post(url)
-            .header(ACCEPT, "application/json");
+        let request = self.web.client()?.post(url).header(ACCEPT, "application/json");
         let response = request
             .header(AUTHORIZATION, secret_header(client)?)
             .form(&form)
@@ -142,9 +115,8 @@ impl Session {
             .await
             .map_err(|fault| Transient::because(doing(), fault.without_url()))?;
         let status = response.status().as_u16();
-        let text = body(response, MOST_TOKEN)
-            .await
-            .map_err(|fault| Transient::because(doing(), fault.without_url()))?;
+        let text =
+            body(response, MOST_TOKEN).await.map_err(|fault| Transient::because(doing(), fault.without_url()))?;
         match status {
             200 => {
                 let token: Token = serde_json::from_slice(&text)
@@ -153,10 +125,7 @@ impl Session {
                 Ok(Grant::Given(header, token.until(now)))
             }
             400 | 401 | 403 => Ok(Grant::Refused(refusal(status, &text))),
-            _ => Err(Transient::because(
-                doing(),
-                format!("the token endpoint answered {status}"),
-            )),
+            _ => Err(Transient::because(doing(), format!("the token endpoint answered {status}"))),
         }
     }
 }
@@ -164,11 +133,7 @@ impl Session {
 impl State {
     fn granted(&mut self, header: HeaderValue, until: Option<Timestamp>) -> Admission {
         self.serial += 1;
-        let authorization = Authorization {
-            header,
-            serial: self.serial,
-            until,
-        };
+        let authorization = Authorization { header, serial: self.serial, until };
         self.authorization = Some(authorization.clone());
         Admission::Granted(authorization)
     }
@@ -200,17 +165,9 @@ fn refusal(status: u16, text: &[u8]) -> String {
     struct Problem {
         error: String,
     }
-    let word = serde_json::from_slice::<Problem>(text)
-        .map(|problem| problem.error)
-        .unwrap_or_default();
-    let word: String = word
-        .chars()
-        .filter(|letter| letter.is_ascii_graphic())
-        .take(60)
-        .collect();
-    format!("the token endpoint refused our credentials with status {status} {word}")
-        .trim_end()
-        .to_owned()
+    let word = serde_json::from_slice::<Problem>(text).map(|problem| problem.error).unwrap_or_default();
+    let word: String = word.chars().filter(|letter| letter.is_ascii_graphic()).take(60).collect();
+    format!("the token endpoint refused our credentials with status {status} {word}").trim_end().to_owned()
 }
 
 fn basic(name: &str, password: &str) -> String {
@@ -222,11 +179,7 @@ fn form_encoded(text: &str) -> String {
     utf8_percent_encode(text, FORM).to_string()
 }
 
-const FORM: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'*');
+const FORM: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
 /// A header that is left out of every debug output.
 fn secret_header(value: &str) -> Result<HeaderValue, Transient> {

@@ -30,11 +30,7 @@ impl Skipper {
     pub fn new(delimiter: Delimiter) -> Self {
         let mut reader = reader(delimiter);
         rewind(&mut reader);
-        Self {
-            reader,
-            data: vec![0; 4096].into(),
-            ends: vec![0; 512].into(),
-        }
+        Self { reader, data: vec![0; 4096].into(), ends: vec![0; 512].into() }
     }
 
     /// Takes the next bytes of the record: the first chunk begins where the record begins. `at_end` says that the
@@ -42,31 +38,19 @@ impl Skipper {
     pub fn skip(&mut self, chunk: &[u8], at_end: bool) -> Skipped {
         let mut consumed = 0;
         let mut done = false;
-        while let Some(rest) = chunk
-            .get(consumed..)
-            .filter(|rest| !done && !rest.is_empty())
-        {
-            let (result, read, _, _) =
-                self.reader
-                    .read_record(rest, &mut self.data, &mut self.ends);
+        while let Some(rest) = chunk.get(consumed..).filter(|rest| !done && !rest.is_empty()) {
+            let (result, read, _, _) = self.reader.read_record(rest, &mut self.data, &mut self.ends);
             consumed += read;
             done = matches!(result, ReadRecordResult::Record);
         }
         let unclosed = !done && at_end && !self.ends_with_line_feed();
         let lines = count_lines(chunk.get(..consumed).unwrap_or_default());
-        Skipped {
-            consumed,
-            lines,
-            done: done || at_end,
-            unclosed,
-        }
+        Skipped { consumed, lines, done: done || at_end, unclosed }
     }
 
     /// Whether a line feed would end the record here; inside a quoted field it would not.
     fn ends_with_line_feed(&mut self) -> bool {
-        let (result, _, _, _) = self
-            .reader
-            .read_record(b"\n", &mut self.data, &mut self.ends);
+        let (result, _, _, _) = self.reader.read_record(b"\n", &mut self.data, &mut self.ends);
         matches!(result, ReadRecordResult::Record)
     }
 }

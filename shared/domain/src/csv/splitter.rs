@@ -45,11 +45,7 @@ enum Scan {
 impl Splitter {
     /// A splitter for a file with this delimiter.
     pub fn new(delimiter: Delimiter) -> Self {
-        Self {
-            delimiter,
-            bounds: Vec::new(),
-            arbiter: Arbiter::new(delimiter),
-        }
+        Self { delimiter, bounds: Vec::new(), arbiter: Arbiter::new(delimiter) }
     }
 
     /// Splits off what stands at the beginning of `buf`, which must be the boundary of a record. `at_end` says that
@@ -62,40 +58,20 @@ impl Splitter {
             Some(window) => (window, at_end && window.len() == buf.len()),
             None => (buf, at_end),
         };
-        let more = if buf.len() > MAX_RECORD {
-            Split::TooLong
-        } else {
-            Split::Incomplete
-        };
+        let more = if buf.len() > MAX_RECORD { Split::TooLong } else { Split::Incomplete };
         match self.scan(window, at_end) {
             Scan::TooLong => Split::TooLong,
             Scan::Done { len, .. } if len > MAX_RECORD => Split::TooLong,
             Scan::Done { len, quoted } => {
                 let raw = buf.get(..len).unwrap_or_default();
-                let lines = if quoted {
-                    count_lines(raw)
-                } else {
-                    usize::from(raw.last() == Some(&b'\n'))
-                };
+                let lines = if quoted { count_lines(raw) } else { usize::from(raw.last() == Some(&b'\n')) };
                 let (data, bounds, delimiter) = (raw, self.bounds.as_slice(), self.delimiter);
-                Split::Record(Record {
-                    raw,
-                    data,
-                    bounds,
-                    lines,
-                    delimiter,
-                    unclosed: false,
-                })
+                Split::Record(Record { raw, data, bounds, lines, delimiter, unclosed: false })
             }
             Scan::More => more,
             Scan::Odd => match self.arbiter.read(window, at_end) {
-                Some(len) if len > MAX_RECORD || self.arbiter.bounds.len() > MAX_FIELDS => {
-                    Split::TooLong
-                }
-                Some(len) => Split::Record(
-                    self.arbiter
-                        .record(buf.get(..len).unwrap_or_default(), self.delimiter),
-                ),
+                Some(len) if len > MAX_RECORD || self.arbiter.bounds.len() > MAX_FIELDS => Split::TooLong,
+                Some(len) => Split::Record(self.arbiter.record(buf.get(..len).unwrap_or_default(), self.delimiter)),
                 None => more,
             },
         }
@@ -131,14 +107,8 @@ impl Splitter {
                     start += found + 1;
                 }
                 Some(found) => {
-                    let cr = rest
-                        .get(..found)
-                        .is_some_and(|field| field.ends_with(b"\r"));
-                    return self.done(
-                        (start, start + found - usize::from(cr)),
-                        start + found + 1,
-                        quoted,
-                    );
+                    let cr = rest.get(..found).is_some_and(|field| field.ends_with(b"\r"));
+                    return self.done((start, start + found - usize::from(cr)), start + found + 1, quoted);
                 }
                 None if at_end => {
                     let cr = rest.ends_with(b"\r");
@@ -164,17 +134,10 @@ fn blank_lines(buf: &[u8], at_end: bool) -> Option<Split<'static>> {
             [b'\n', ..] => len += 1,
             [b'\r', b'\n', ..] => len += 2,
             [] if len == 0 => {
-                return Some(if at_end {
-                    Split::End
-                } else {
-                    Split::Incomplete
-                });
+                return Some(if at_end { Split::End } else { Split::Incomplete });
             }
             [b'\r'] if at_end => {
-                return Some(Split::Blank {
-                    len: len + 1,
-                    lines,
-                });
+                return Some(Split::Blank { len: len + 1, lines });
             }
             [b'\r'] if len == 0 => return Some(Split::Incomplete),
             _ => return (len > 0).then_some(Split::Blank { len, lines }),
@@ -190,10 +153,7 @@ pub(super) fn count_lines(bytes: &[u8]) -> usize {
 /// `csv-core` as this crate uses it: LF ends a record, and the CR before it is taken off the last field afterwards,
 /// because `csv-core` leaves the LF of a CRLF for its next call and the bytes of a record would not be exact.
 pub(super) fn reader(delimiter: Delimiter) -> Reader {
-    ReaderBuilder::new()
-        .delimiter(delimiter.byte())
-        .terminator(Terminator::Any(b'\n'))
-        .build()
+    ReaderBuilder::new().delimiter(delimiter.byte()).terminator(Terminator::Any(b'\n')).build()
 }
 
 /// Brings a reader to the beginning of a record in the middle of a file: an empty line keeps it from taking the
@@ -223,13 +183,7 @@ struct Progress {
 impl Arbiter {
     fn new(delimiter: Delimiter) -> Self {
         let reader = reader(delimiter);
-        Self {
-            reader,
-            data: vec![0; 4096],
-            ends: vec![0; 64],
-            bounds: Vec::new(),
-            unclosed: false,
-        }
+        Self { reader, data: vec![0; 4096], ends: vec![0; 64], bounds: Vec::new(), unclosed: false }
     }
 
     /// Reads one record and gives its length in bytes, or nothing when it does not end in `buf`.
@@ -261,11 +215,7 @@ impl Arbiter {
             let data = self.data.get_mut(at.written..).unwrap_or_default();
             let ends = self.ends.get_mut(at.fields..).unwrap_or_default();
             let (result, read, written, fields) = self.reader.read_record(rest, data, ends);
-            *at = Progress {
-                read: at.read + read,
-                written: at.written + written,
-                fields: at.fields + fields,
-            };
+            *at = Progress { read: at.read + read, written: at.written + written, fields: at.fields + fields };
             rest = rest.get(read..).unwrap_or_default();
             match result {
                 ReadRecordResult::OutputFull => self.data.resize(self.data.len() * 2, 0),
@@ -297,13 +247,6 @@ impl Arbiter {
         let (bounds, unclosed) = (self.bounds.as_slice(), self.unclosed);
         let written = bounds.last().map_or(0, |(_, to)| *to);
         let data = self.data.get(..written).unwrap_or_default();
-        Record {
-            raw,
-            data,
-            bounds,
-            lines: count_lines(raw),
-            delimiter,
-            unclosed,
-        }
+        Record { raw, data, bounds, lines: count_lines(raw), delimiter, unclosed }
     }
 }

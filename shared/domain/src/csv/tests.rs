@@ -10,21 +10,14 @@ type Seen = (Vec<Vec<u8>>, Vec<u8>, usize);
 /// Reads a whole file in chunks of the given sizes (the last one again and again), as a streaming caller does.
 fn read_in_chunks(file: &[u8], delimiter: Delimiter, chunks: &[usize]) -> (Vec<Seen>, Vec<u8>) {
     let mut splitter = Splitter::new(delimiter);
-    let mut sizes = chunks
-        .iter()
-        .copied()
-        .chain(std::iter::repeat(*chunks.last().unwrap()));
+    let mut sizes = chunks.iter().copied().chain(std::iter::repeat(*chunks.last().unwrap()));
     let (mut from, mut to) = (0, 0);
     let (mut seen, mut all) = (Vec::new(), Vec::new());
     loop {
         let at_end = to == file.len();
         match splitter.split(&file[from..to], at_end) {
             Split::Record(record) => {
-                let fields = record
-                    .iter()
-                    .filter(|_| !record.is_unclosed())
-                    .map(<[u8]>::to_vec)
-                    .collect();
+                let fields = record.iter().filter(|_| !record.is_unclosed()).map(<[u8]>::to_vec).collect();
                 seen.push((fields, record.raw().to_vec(), record.lines()));
                 all.extend_from_slice(record.raw());
                 from += record.raw().len();
@@ -45,10 +38,7 @@ fn read_in_chunks(file: &[u8], delimiter: Delimiter, chunks: &[usize]) -> (Vec<S
 fn fields_of(file: &[u8], delimiter: Delimiter) -> Vec<Vec<String>> {
     let text = |field: Vec<u8>| String::from_utf8(field).unwrap();
     let (records, _) = read_in_chunks(file, delimiter, &[file.len().max(1)]);
-    records
-        .into_iter()
-        .map(|(fields, ..)| fields.into_iter().map(text).collect())
-        .collect()
+    records.into_iter().map(|(fields, ..)| fields.into_iter().map(text).collect()).collect()
 }
 
 /// What `csv-core` alone makes of a file, the CR of each line ending taken off as the module's docs say.
@@ -60,8 +50,7 @@ fn fields_by_csv_core(file: &[u8], delimiter: Delimiter) -> Vec<Vec<Vec<u8>>> {
         let (mut out, mut ends) = (vec![0; file.len() + 1], vec![0; file.len() + 2]);
         let (mut result, read, written, mut ended) = reader.read_record(rest, &mut out, &mut ends);
         if matches!(result, ReadRecordResult::InputEmpty) {
-            let (last, _, more, end) =
-                reader.read_record(&[], &mut out[written..], &mut ends[ended..]);
+            let (last, _, more, end) = reader.read_record(&[], &mut out[written..], &mut ends[ended..]);
             assert_eq!(more, 0);
             (result, ended) = (last, ended + end);
         }
@@ -92,47 +81,22 @@ fn fields_by_csv_core(file: &[u8], delimiter: Delimiter) -> Vec<Vec<Vec<u8>>> {
 #[test]
 fn a_quoted_field_may_hold_delimiters_line_breaks_and_doubled_quotes() {
     let file = b"a,\"b,1\",c\r\n\"line 1\nline 2\",\"say \"\"no\"\"\",\"\"\r\n";
-    assert_eq!(
-        fields_of(file, Delimiter::Comma),
-        [["a", "b,1", "c"], ["line 1\nline 2", "say \"no\"", ""]]
-    );
+    assert_eq!(fields_of(file, Delimiter::Comma), [["a", "b,1", "c"], ["line 1\nline 2", "say \"no\"", ""]]);
     let (records, _) = read_in_chunks(file, Delimiter::Comma, &[7]);
-    assert_eq!(
-        records
-            .iter()
-            .map(|(_, _, lines)| *lines)
-            .collect::<Vec<_>>(),
-        [1, 2]
-    );
+    assert_eq!(records.iter().map(|(_, _, lines)| *lines).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]
 fn a_quote_inside_an_unquoted_field_is_an_ordinary_character() {
-    assert_eq!(
-        fields_of(b"5\" pipe,\"a\"b\"c,d\n", Delimiter::Comma),
-        [["5\" pipe", "ab\"c", "d"]]
-    );
+    assert_eq!(fields_of(b"5\" pipe,\"a\"b\"c,d\n", Delimiter::Comma), [["5\" pipe", "ab\"c", "d"]]);
 }
 
 #[test]
 fn lines_may_end_with_lf_or_crlf_and_the_last_one_with_nothing() {
-    for file in [
-        &b"a,b\nc,d\n"[..],
-        b"a,b\r\nc,d\r\n",
-        b"a,b\nc,d",
-        b"\"a\",b\r\nc,\"d\"",
-        b"a,b\r\nc,d\r",
-    ] {
-        assert_eq!(
-            fields_of(file, Delimiter::Comma),
-            [["a", "b"], ["c", "d"]],
-            "{file:?}"
-        );
+    for file in [&b"a,b\nc,d\n"[..], b"a,b\r\nc,d\r\n", b"a,b\nc,d", b"\"a\",b\r\nc,\"d\"", b"a,b\r\nc,d\r"] {
+        assert_eq!(fields_of(file, Delimiter::Comma), [["a", "b"], ["c", "d"]], "{file:?}");
     }
-    assert_eq!(
-        fields_of(b"a,b\r,\"c\r\"\n", Delimiter::Comma),
-        [["a", "b\r", "c\r"]]
-    );
+    assert_eq!(fields_of(b"a,b\r,\"c\r\"\n", Delimiter::Comma), [["a", "b\r", "c\r"]]);
 }
 
 #[test]
@@ -141,47 +105,23 @@ fn blank_lines_are_no_records_but_their_bytes_and_lines_count() {
     let (records, all) = read_in_chunks(file, Delimiter::Comma, &[1]);
     assert_eq!(records.len(), 2);
     assert_eq!(all, file);
-    assert_eq!(
-        fields_of(b"\"\"\n,\n", Delimiter::Comma),
-        [vec![""], vec!["", ""]]
-    );
+    assert_eq!(fields_of(b"\"\"\n,\n", Delimiter::Comma), [vec![""], vec!["", ""]]);
 }
 
 #[test]
 fn the_header_tells_whether_commas_or_tabs_separate_the_fields() {
-    assert_eq!(
-        Delimiter::sniff(b"deviceId,nicId\nx\ty\tz\n"),
-        Delimiter::Comma
-    );
-    assert_eq!(
-        Delimiter::sniff(b"\r\ndeviceId\tnicId\r\nx,y,z"),
-        Delimiter::Tab
-    );
-    assert_eq!(
-        Delimiter::sniff(b"\"a,b,c\"\tnicId\tscore\n"),
-        Delimiter::Tab
-    );
+    assert_eq!(Delimiter::sniff(b"deviceId,nicId\nx\ty\tz\n"), Delimiter::Comma);
+    assert_eq!(Delimiter::sniff(b"\r\ndeviceId\tnicId\r\nx,y,z"), Delimiter::Tab);
+    assert_eq!(Delimiter::sniff(b"\"a,b,c\"\tnicId\tscore\n"), Delimiter::Tab);
     assert_eq!(Delimiter::sniff(b"deviceId\n"), Delimiter::Comma);
-    assert_eq!(
-        fields_of(b"a\tb,c\t\"d\te\"\n", Delimiter::Tab),
-        [["a", "b,c", "d\te"]]
-    );
+    assert_eq!(fields_of(b"a\tb,c\t\"d\te\"\n", Delimiter::Tab), [["a", "b,c", "d\te"]]);
 }
 
 #[test]
 fn a_bom_is_taken_off_the_file_but_stays_in_the_middle_of_one() {
     assert_eq!(strip_bom("\u{feff}a,b".as_bytes()), b"a,b");
-    assert_eq!(
-        fields_of(
-            "a\n\u{feff}b\n\u{feff}\"c\"\"\"\n".as_bytes(),
-            Delimiter::Comma
-        )[1],
-        ["\u{feff}b"]
-    );
-    assert_eq!(
-        foreign_encoding(b"\xff\xfed\0e\0"),
-        Some("UTF-16, little-endian")
-    );
+    assert_eq!(fields_of("a\n\u{feff}b\n\u{feff}\"c\"\"\"\n".as_bytes(), Delimiter::Comma)[1], ["\u{feff}b"]);
+    assert_eq!(foreign_encoding(b"\xff\xfed\0e\0"), Some("UTF-16, little-endian"));
     assert_eq!(foreign_encoding(b"deviceId"), None);
 }
 
@@ -189,14 +129,10 @@ fn a_bom_is_taken_off_the_file_but_stays_in_the_middle_of_one() {
 fn one_row_that_is_not_utf8_is_named_by_its_field_and_leaves_the_others_alone() {
     let mut splitter = Splitter::new(Delimiter::Comma);
     let file = b"x,M\xfcller,y\nu,v,w\n";
-    let Split::Record(record) = splitter.split(file, true) else {
-        unreachable!()
-    };
+    let Split::Record(record) = splitter.split(file, true) else { unreachable!() };
     assert_eq!(record.text().unwrap_err(), NotUtf8 { field: 1 });
     let rest = &file[record.raw().len()..];
-    let Split::Record(record) = splitter.split(rest, true) else {
-        unreachable!()
-    };
+    let Split::Record(record) = splitter.split(rest, true) else { unreachable!() };
     assert_eq!(record.text().unwrap().get(2), "w");
 }
 
@@ -205,14 +141,10 @@ fn a_quote_that_is_never_closed_is_told_at_the_end_of_the_file() {
     let mut splitter = Splitter::new(Delimiter::Comma);
     let file = b"a,\"b,c\nd,e\n";
     assert!(matches!(splitter.split(file, false), Split::Incomplete));
-    let Split::Record(record) = splitter.split(file, true) else {
-        unreachable!()
-    };
+    let Split::Record(record) = splitter.split(file, true) else { unreachable!() };
     assert!(record.is_unclosed());
     assert_eq!((record.raw(), record.lines()), (&file[..], 2));
-    let Split::Record(record) = splitter.split(b"a,\"b\"\"\"", true) else {
-        unreachable!()
-    };
+    let Split::Record(record) = splitter.split(b"a,\"b\"\"\"", true) else { unreachable!() };
     assert!(!record.is_unclosed());
     assert_eq!(record.get(1), Some(&b"b\""[..]));
 }
@@ -221,33 +153,15 @@ fn a_quote_that_is_never_closed_is_told_at_the_end_of_the_file() {
 fn a_record_of_exactly_one_mebibyte_is_read_and_a_longer_one_is_skipped_whole() {
     let row = |len: usize| [vec![b'x'; len - 2], b"\r\n".to_vec()].concat();
     let mut splitter = Splitter::new(Delimiter::Comma);
-    assert!(
-        matches!(splitter.split(&row(MAX_RECORD), false), Split::Record(r) if r.raw().len() == MAX_RECORD)
-    );
-    assert!(matches!(
-        splitter.split(&row(MAX_RECORD + 1), false),
-        Split::TooLong
-    ));
-    assert!(matches!(
-        splitter.split(&row(MAX_RECORD + 1)[..MAX_RECORD], false),
-        Split::Incomplete
-    ));
+    assert!(matches!(splitter.split(&row(MAX_RECORD), false), Split::Record(r) if r.raw().len() == MAX_RECORD));
+    assert!(matches!(splitter.split(&row(MAX_RECORD + 1), false), Split::TooLong));
+    assert!(matches!(splitter.split(&row(MAX_RECORD + 1)[..MAX_RECORD], false), Split::Incomplete));
 
-    let long = [
-        b"\"".to_vec(),
-        row(MAX_RECORD),
-        b"\"\"\",b\nnext,row\n".to_vec(),
-    ]
-    .concat();
+    let long = [b"\"".to_vec(), row(MAX_RECORD), b"\"\"\",b\nnext,row\n".to_vec()].concat();
     assert!(matches!(splitter.split(&long, true), Split::TooLong));
     let (mut skipper, mut skipped, mut lines) = (Skipper::new(Delimiter::Comma), 0, 0);
     for chunk in long.chunks(100_000) {
-        let Skipped {
-            consumed,
-            lines: more,
-            done,
-            unclosed,
-        } = skipper.skip(chunk, false);
+        let Skipped { consumed, lines: more, done, unclosed } = skipper.skip(chunk, false);
         (skipped, lines) = (skipped + consumed, lines + more);
         assert!(!unclosed);
         if done {
@@ -260,44 +174,19 @@ fn a_record_of_exactly_one_mebibyte_is_read_and_a_longer_one_is_skipped_whole() 
 
 #[test]
 fn a_record_of_too_many_fields_is_skipped_like_one_of_too_many_bytes() {
-    let row = |fields: usize, field: &str| {
-        [vec![field; fields].join(","), "\n".to_owned()]
-            .concat()
-            .into_bytes()
-    };
+    let row = |fields: usize, field: &str| [vec![field; fields].join(","), "\n".to_owned()].concat().into_bytes();
     let mut splitter = Splitter::new(Delimiter::Comma);
     for field in ["", "\"\"", "\"\"\"\""] {
-        assert!(
-            matches!(splitter.split(&row(MAX_FIELDS, field), false), Split::Record(r) if r.len() == MAX_FIELDS)
-        );
-        assert!(matches!(
-            splitter.split(&row(MAX_FIELDS + 1, field), false),
-            Split::TooLong
-        ));
+        assert!(matches!(splitter.split(&row(MAX_FIELDS, field), false), Split::Record(r) if r.len() == MAX_FIELDS));
+        assert!(matches!(splitter.split(&row(MAX_FIELDS + 1, field), false), Split::TooLong));
     }
 }
 
 #[test]
 fn a_skipper_tells_when_an_open_quote_has_swallowed_the_rest_of_the_file() {
     let skip = |chunk: &[u8]| Skipper::new(Delimiter::Comma).skip(chunk, true);
-    assert_eq!(
-        skip(b"a,\"b\nc\nd"),
-        Skipped {
-            consumed: 8,
-            lines: 2,
-            done: true,
-            unclosed: true
-        }
-    );
-    assert_eq!(
-        skip(b"a,\"b\nc\"d"),
-        Skipped {
-            consumed: 8,
-            lines: 1,
-            done: true,
-            unclosed: false
-        }
-    );
+    assert_eq!(skip(b"a,\"b\nc\nd"), Skipped { consumed: 8, lines: 2, done: true, unclosed: true });
+    assert_eq!(skip(b"a,\"b\nc\"d"), Skipped { consumed: 8, lines: 1, done: true, unclosed: false });
 }
 
 /// Bytes in which everything that matters to a splitter is frequent.

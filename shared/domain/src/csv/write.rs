@@ -2,10 +2,7 @@
 
 /// Appends one field, quoted only where RFC 4180 requires it: when it holds a comma, a quote or a line break.
 pub fn write_field(out: &mut Vec<u8>, field: &[u8]) {
-    if !field
-        .iter()
-        .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
-    {
+    if !field.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.extend_from_slice(field);
         return;
     }

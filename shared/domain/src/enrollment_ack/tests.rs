@@ -35,25 +35,14 @@ fn response(id: &str, value: &str, code: ResponseCode) -> Response {
 }
 
 fn answered(ack_type: ResponseCode, responses: Vec<Response>) -> EnrollmentAck {
-    EnrollmentAck::from_msg_ack(
-        &MsgAck {
-            ack_type,
-            when: None,
-            responses,
-        },
-        &sent(),
-    )
-    .unwrap()
+    EnrollmentAck::from_msg_ack(&MsgAck { ack_type, when: None, responses }, &sent()).unwrap()
 }
 
 use ResponseCode::{Error, Failure, Success};
 
 #[test]
 fn a_positive_answer_is_a_positive_ack() {
-    let ack = answered(
-        Success,
-        vec![response("10000000000001", "delivered=1;failed=0", Success)],
-    );
+    let ack = answered(Success, vec![response("10000000000001", "delivered=1;failed=0", Success)]);
     let expected = EnrollmentAck {
         dacs_message_id: "10000000000001".parse().unwrap(),
         response_code: Success,
@@ -67,25 +56,11 @@ fn a_positive_answer_is_a_positive_ack() {
 #[test]
 fn a_negative_answer_carries_the_reasons_and_not_the_counts() {
     let envelope = response("10000000000001", "delivered=0;failed=1", Error);
-    let ack = answered(
-        Error,
-        vec![
-            envelope,
-            response("SP-1", "unknown service point", Error),
-            response("x", "y", Error),
-        ],
-    );
+    let ack =
+        answered(Error, vec![envelope, response("SP-1", "unknown service point", Error), response("x", "y", Error)]);
+    assert_eq!((ack.response_code, ack.message.as_deref()), (Error, Some("unknown service point; y")));
     assert_eq!(
-        (ack.response_code, ack.message.as_deref()),
-        (Error, Some("unknown service point; y"))
-    );
-    assert_eq!(
-        answered(
-            Failure,
-            vec![response("10000000000001", "database down", Failure)]
-        )
-        .message
-        .unwrap(),
+        answered(Failure, vec![response("10000000000001", "database down", Failure)]).message.unwrap(),
         "database down"
     );
     assert_eq!(answered(Error, vec![]).message, None);
@@ -93,18 +68,9 @@ fn a_negative_answer_carries_the_reasons_and_not_the_counts() {
 
 #[test]
 fn an_answer_is_as_bad_as_its_worst_response_about_the_message() {
-    assert_eq!(
-        answered(Success, vec![response("SP-1", "unknown", Error)]).response_code,
-        Error
-    );
-    assert_eq!(
-        answered(Error, vec![response("SP-1", "fine", Success)]).response_code,
-        Error
-    );
-    assert_eq!(
-        answered(Success, vec![response("D1", "NOT_REGISTERED", Error)]).response_code,
-        Success
-    );
+    assert_eq!(answered(Success, vec![response("SP-1", "unknown", Error)]).response_code, Error);
+    assert_eq!(answered(Error, vec![response("SP-1", "fine", Success)]).response_code, Error);
+    assert_eq!(answered(Success, vec![response("D1", "NOT_REGISTERED", Error)]).response_code, Success);
 }
 
 #[test]
@@ -114,75 +80,35 @@ fn a_response_about_a_device_tells_its_registration() {
         let device = ack.devices.into_iter().next().unwrap();
         (device.registration, device.message)
     };
-    assert_eq!(
-        told("D1", "REGISTERED", Success),
-        (Registration::Registered, None)
-    );
-    assert_eq!(
-        told("D1", "NOT_REGISTERED", Error),
-        (Registration::NotRegistered, None)
-    );
-    assert_eq!(
-        told("D0", "DEREGISTERED", Success),
-        (Registration::Deregistered, None)
-    );
+    assert_eq!(told("D1", "REGISTERED", Success), (Registration::Registered, None));
+    assert_eq!(told("D1", "NOT_REGISTERED", Error), (Registration::NotRegistered, None));
+    assert_eq!(told("D0", "DEREGISTERED", Success), (Registration::Deregistered, None));
     // Without a code: what was asked for came true, or nothing changed.
     assert_eq!(told("D1", "ok", Success), (Registration::Registered, None));
-    assert_eq!(
-        told("D0", "ok", Success),
-        (Registration::Deregistered, None)
-    );
-    assert_eq!(
-        told("D2", "no answer", Error),
-        (Registration::NotRegistered, Some("no answer".to_owned()))
-    );
-    assert_eq!(
-        told("D0", "no answer", Error),
-        (Registration::Registered, Some("no answer".to_owned()))
-    );
+    assert_eq!(told("D0", "ok", Success), (Registration::Deregistered, None));
+    assert_eq!(told("D2", "no answer", Error), (Registration::NotRegistered, Some("no answer".to_owned())));
+    assert_eq!(told("D0", "no answer", Error), (Registration::Registered, Some("no answer".to_owned())));
 }
 
 #[test]
 fn a_device_told_of_twice_is_taken_once() {
-    let ack = answered(
-        Success,
-        vec![
-            response("D1", "REGISTERED", Success),
-            response("D1", "NOT_REGISTERED", Error),
-        ],
-    );
+    let ack = answered(Success, vec![response("D1", "REGISTERED", Success), response("D1", "NOT_REGISTERED", Error)]);
     assert_eq!(ack.devices.len(), 1);
-    assert_eq!(
-        (ack.devices[0].registration, ack.response_code),
-        (Registration::Registered, Success)
-    );
+    assert_eq!((ack.devices[0].registration, ack.response_code), (Registration::Registered, Success));
 }
 
 #[test]
 fn the_answer_to_another_message_is_not_taken_for_ours() {
     let mut other = response("x", "y", Success);
     other.dacs_message_id = Some("10000000000002".to_owned());
-    let ack = MsgAck {
-        ack_type: Success,
-        when: None,
-        responses: vec![response("x", "y", Success), other],
-    };
-    assert_eq!(
-        EnrollmentAck::from_msg_ack(&ack, &sent()),
-        Err(AnswersAnother(1))
-    );
+    let ack = MsgAck { ack_type: Success, when: None, responses: vec![response("x", "y", Success), other] };
+    assert_eq!(EnrollmentAck::from_msg_ack(&ack, &sent()), Err(AnswersAnother(1)));
 }
 
 #[test]
 fn a_synchronization_given_up_is_a_failure_with_its_reason() {
-    let ack = EnrollmentAck::given_up(
-        "10000000000001".parse().unwrap(),
-        "no answer for 24 hours".to_owned(),
-    );
-    assert_eq!(
-        (ack.response_code, ack.message.as_deref()),
-        (Failure, Some("no answer for 24 hours"))
-    );
+    let ack = EnrollmentAck::given_up("10000000000001".parse().unwrap(), "no answer for 24 hours".to_owned());
+    assert_eq!((ack.response_code, ack.message.as_deref()), (Failure, Some("no answer for 24 hours")));
 }
 
 #[test]
@@ -194,10 +120,7 @@ fn an_ack_of_ours_can_be_read_back_however_long_the_reasons_were() {
         answered(Error, vec![response("SP-1", &long, Error), about_device]),
     ];
     for ack in acks {
-        assert_eq!(
-            EnrollmentAck::parse(&serde_json::to_vec(&ack).unwrap()),
-            Ok(ack)
-        );
+        assert_eq!(EnrollmentAck::parse(&serde_json::to_vec(&ack).unwrap()), Ok(ack));
     }
 }
 

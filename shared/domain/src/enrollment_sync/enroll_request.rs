@@ -5,9 +5,8 @@ use serde::{Serialize, Serializer};
 
 use super::{Action, Device, DeviceGroup, DeviceStatus, EnrollmentSync, SubscriptionStatus};
 use crate::ids::{
-    CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId,
-    DeviceLocationId, Division, HeadEndSystem, NicId, ProgramCode, ProgramExternalId, ProgramId,
-    ServicePointId, SubscriptionId, SyncRequestId,
+    CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId, DeviceLocationId, Division,
+    HeadEndSystem, NicId, ProgramCode, ProgramExternalId, ProgramId, ServicePointId, SubscriptionId, SyncRequestId,
 };
 use crate::time::Instant;
 
@@ -99,11 +98,7 @@ struct Group<'a> {
 struct Period {
     #[serde(rename = "startDateTimeISO", serialize_with = "utc_millis")]
     start: Instant,
-    #[serde(
-        rename = "endDateTimeISO",
-        skip_serializing_if = "Option::is_none",
-        serialize_with = "utc_millis_of_some"
-    )]
+    #[serde(rename = "endDateTimeISO", skip_serializing_if = "Option::is_none", serialize_with = "utc_millis_of_some")]
     end: Option<Instant>,
 }
 
@@ -112,13 +107,7 @@ impl<'a> EnrollRequest<'a> {
     pub const PATH: &'static str = "/enroll";
 
     pub(super) fn new(message: &'a EnrollmentSync) -> Self {
-        let EnrollmentSync {
-            sync_request_id,
-            action,
-            contact,
-            subscription,
-            location,
-        } = message;
+        let EnrollmentSync { sync_request_id, action, contact, subscription, location } = message;
         Self {
             dacs_message_id: sync_request_id,
             action: *action,
@@ -142,11 +131,7 @@ impl<'a> EnrollRequest<'a> {
                 cis_premise_id: location.cis_premise_id.as_ref(),
                 cis_service_point_id: location.cis_service_point_id.as_ref(),
                 device_location_id: location.device_location_id.as_ref(),
-                controllable_devices: location
-                    .devices
-                    .iter()
-                    .map(ControllableDevice::from)
-                    .collect(),
+                controllable_devices: location.devices.iter().map(ControllableDevice::from).collect(),
             },
         }
     }
@@ -171,20 +156,13 @@ impl<'a> From<&'a Device> for ControllableDevice<'a> {
 
 impl<'a> From<&'a DeviceGroup> for Group<'a> {
     fn from(group: &'a DeviceGroup) -> Self {
-        Self {
-            category: &group.category,
-            name: &group.name,
-            period: group.period.into(),
-        }
+        Self { category: &group.category, name: &group.name, period: group.period.into() }
     }
 }
 
 impl From<super::Period> for Period {
     fn from(period: super::Period) -> Self {
-        Self {
-            start: period.start,
-            end: period.end,
-        }
+        Self { start: period.start, end: period.end }
     }
 }
 
@@ -192,9 +170,6 @@ fn utc_millis<S: Serializer>(time: &Instant, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(&time.iso_millis())
 }
 
-fn utc_millis_of_some<S: Serializer>(
-    time: &Option<Instant>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn utc_millis_of_some<S: Serializer>(time: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(Instant::iso_millis).serialize(serializer)
 }

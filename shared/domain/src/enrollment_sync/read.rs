@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Action, Contact, Device, DeviceGroup, DeviceStatus, EnrollmentSync, LONGEST_TEXT, Location,
-    Period, ProgramIds, Subscription, SubscriptionStatus,
+    Action, Contact, Device, DeviceGroup, DeviceStatus, EnrollmentSync, LONGEST_TEXT, Location, Period, ProgramIds,
+    Subscription, SubscriptionStatus,
 };
 use crate::ids::DeviceId;
 use crate::json::Object;
@@ -56,36 +56,22 @@ fn action(given: Option<Action>, inactive: bool, location: &Location) -> Action 
 }
 
 /// **Interpretation:** an action that contradicts the rest of the message is refused, since nobody can tell which was meant.
-fn action_fits(
-    details: &Object<'_, '_>,
-    given: Action,
-    inactive: bool,
-    location: Option<&Location>,
-) {
+fn action_fits(details: &Object<'_, '_>, given: Action, inactive: bool, location: Option<&Location>) {
     if (given == Action::Unenroll) != inactive {
         details.fault("action", "does not fit the status of the subscription");
     } else if given == Action::Replace && location.is_some_and(|it| !replaces(it)) {
-        details.fault(
-            "action",
-            "is REPLACE, but no device of the list has a replacesDeviceId",
-        );
+        details.fault("action", "is REPLACE, but no device of the list has a replacesDeviceId");
     }
 }
 
 fn replaces(location: &Location) -> bool {
-    location
-        .devices
-        .iter()
-        .any(|device| device.replaces.is_some())
+    location.devices.iter().any(|device| device.replaces.is_some())
 }
 
 fn contact(contact: &Object<'_, '_>) -> Option<Contact> {
     let contact_id = contact.optional("contactId");
     let cis_person_id = contact.optional("cisPersonId");
-    Some(Contact {
-        contact_id,
-        cis_person_id,
-    })
+    Some(Contact { contact_id, cis_person_id })
 }
 
 fn subscription(info: &Object<'_, '_>) -> Option<Subscription> {
@@ -108,10 +94,7 @@ fn subscription(info: &Object<'_, '_>) -> Option<Subscription> {
 fn program(info: &Object<'_, '_>) -> ProgramIds {
     const MEMBERS: [&str; 3] = ["programId", "programCode", "programExternalIdentifier"];
     if !MEMBERS.into_iter().any(|name| info.has(name)) {
-        info.fault(
-            "programId",
-            "is required where neither programCode nor programExternalIdentifier is given",
-        );
+        info.fault("programId", "is required where neither programCode nor programExternalIdentifier is given");
     }
     ProgramIds {
         id: info.optional("programId"),
@@ -176,11 +159,7 @@ fn group(object: &Object<'_, '_>) -> Option<DeviceGroup> {
     let category = object.required_text("category", LONGEST_TEXT);
     let name = object.required_text("name", LONGEST_TEXT);
     let period = period(object);
-    Some(DeviceGroup {
-        category: category?.to_owned(),
-        name: name?.to_owned(),
-        period: period?,
-    })
+    Some(DeviceGroup { category: category?.to_owned(), name: name?.to_owned(), period: period? })
 }
 
 /// The list is a state: a device is in it once, and no two devices in place answer at one address. Rules between devices
@@ -191,19 +170,13 @@ fn each_device_is_listed_once(location: &Object<'_, '_>, devices: &[Device]) {
     for (i, device) in devices.iter().enumerate() {
         let same = *by_id.entry(&device.device_id).or_insert(i);
         if same != i {
-            location.fault_in(
-                "controllableDevices",
-                i,
-                "deviceId",
-                format!("is the device of entry {same} again"),
-            );
+            location.fault_in("controllableDevices", i, "deviceId", format!("is the device of entry {same} again"));
         }
         if device.status == DeviceStatus::Active {
             let address = (&device.head_end_system, &device.nic_id);
             let other = *by_address.entry(address).or_insert(i);
             if same == i && other != i {
-                let reason =
-                    format!("is in use at this headEndSystem by the device of entry {other}");
+                let reason = format!("is in use at this headEndSystem by the device of entry {other}");
                 location.fault_in("controllableDevices", i, "nicId", reason);
             }
         }
@@ -212,10 +185,7 @@ fn each_device_is_listed_once(location: &Object<'_, '_>, devices: &[Device]) {
 
 /// contracts.md §5: "a replacement carries the old (REMOVED) and the new device".
 fn replaced_devices_are_listed(location: &Object<'_, '_>, devices: &[Device]) {
-    let status: HashMap<&DeviceId, DeviceStatus> = devices
-        .iter()
-        .map(|it| (&it.device_id, it.status))
-        .collect();
+    let status: HashMap<&DeviceId, DeviceStatus> = devices.iter().map(|it| (&it.device_id, it.status)).collect();
     for (i, device) in devices.iter().enumerate() {
         let Some(old) = &device.replaces else {
             continue;

@@ -36,10 +36,7 @@ fn replacing(id: &str, old: &str) -> Value {
 fn without_an_action_the_status_and_the_devices_say_what_is_done() {
     let action = |status, devices: &[Value]| parse(&message(status, devices)).unwrap().action;
     assert_eq!(action("ACTIVE", &[device("D1", "ACTIVE")]), Action::Enroll);
-    assert_eq!(
-        action("INACTIVE", &[device("D1", "REMOVED")]),
-        Action::Unenroll
-    );
+    assert_eq!(action("INACTIVE", &[device("D1", "REMOVED")]), Action::Unenroll);
     let replacement = [device("D1", "REMOVED"), replacing("D2", "D1")];
     assert_eq!(action("ACTIVE", &replacement), Action::Replace);
     assert_eq!(action("INACTIVE", &replacement), Action::Unenroll);
@@ -75,8 +72,7 @@ fn a_replacement_reaches_the_derms_with_the_old_device_and_the_new() {
     details["locationInfo"]["deviceLocationId"] = "DL-1".into();
     details["locationInfo"]["controllableDevices"][1]["deviceGroups"] =
         json!([{"category": "FEEDER", "name": "FDR-12", "startDateTime": "2026-06-01T00:00:00Z"}]);
-    details["locationInfo"]["controllableDevices"][0]["endDateTime"] =
-        "2026-07-15T10:00:00-05:00".into();
+    details["locationInfo"]["controllableDevices"][0]["endDateTime"] = "2026-07-15T10:00:00-05:00".into();
 
     let sync = parse(&inbound).unwrap();
     let expected = json!({
@@ -109,19 +105,13 @@ fn a_replacement_reaches_the_derms_with_the_old_device_and_the_new() {
             ],
         },
     });
-    assert_eq!(
-        serde_json::to_value(sync.enroll_request()).unwrap(),
-        expected
-    );
+    assert_eq!(serde_json::to_value(sync.enroll_request()).unwrap(), expected);
 }
 
 #[test]
 fn no_location_reaches_the_derms_as_an_empty_list_of_devices() {
     let mut inbound = message("INACTIVE", &[]);
-    inbound["sendDetails"]
-        .as_object_mut()
-        .unwrap()
-        .remove("locationInfo");
+    inbound["sendDetails"].as_object_mut().unwrap().remove("locationInfo");
     let body = serde_json::to_value(parse(&inbound).unwrap().enroll_request()).unwrap();
     assert_eq!(body["action"], "UNENROLL");
     assert_eq!(body["locationInfo"], json!({"controllableDevices": []}));
@@ -131,18 +121,14 @@ fn no_location_reaches_the_derms_as_an_empty_list_of_devices() {
 /// The ids of a message's program after the lookup Program filled them in: `90000001,SUMMER-T,PRG-1` and `90000002,EV,`.
 fn completed(ids: &Value) -> Result<Value, String> {
     let mut lookups = crate::lookups::Lookups::default();
-    let table =
-        b"programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-1\n90000002,EV,\n";
+    let table = b"programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-1\n90000002,EV,\n";
     lookups.replace(crate::lookups::parse("Program", table).unwrap());
     let mut inbound = message("ACTIVE", &[]);
-    let subscription = inbound["sendDetails"]["subscriptionInfo"]
-        .as_object_mut()
-        .unwrap();
+    let subscription = inbound["sendDetails"]["subscriptionInfo"].as_object_mut().unwrap();
     subscription.remove("programCode");
     subscription.extend(ids.as_object().unwrap().clone());
     let mut sync = parse(&inbound).unwrap();
-    sync.complete_program(lookups.programs())
-        .map_err(|miss| miss.to_string())?;
+    sync.complete_program(lookups.programs()).map_err(|miss| miss.to_string())?;
     let ids = sync.subscription.program;
     Ok(json!([ids.id, ids.code, ids.external_id]))
 }
@@ -150,43 +136,22 @@ fn completed(ids: &Value) -> Result<Value, String> {
 #[test]
 fn the_program_lookup_fills_in_the_ids_that_are_missing() {
     let all = json!(["90000001", "SUMMER-T", "PRG-1"]);
-    assert_eq!(
-        completed(&json!({"programId": "90000001"})),
-        Ok(all.clone())
-    );
-    assert_eq!(
-        completed(&json!({"programCode": "SUMMER-T"})),
-        Ok(all.clone())
-    );
-    assert_eq!(
-        completed(&json!({"programId": "90000001", "programCode": "SUMMER-T"})),
-        Ok(all)
-    );
-    assert_eq!(
-        completed(&json!({"programCode": "EV"})),
-        Ok(json!(["90000002", "EV", null]))
-    );
+    assert_eq!(completed(&json!({"programId": "90000001"})), Ok(all.clone()));
+    assert_eq!(completed(&json!({"programCode": "SUMMER-T"})), Ok(all.clone()));
+    assert_eq!(completed(&json!({"programId": "90000001", "programCode": "SUMMER-T"})), Ok(all));
+    assert_eq!(completed(&json!({"programCode": "EV"})), Ok(json!(["90000002", "EV", null])));
     let own = json!({"programId": "90000001", "programExternalIdentifier": "PRG-OWN"});
-    assert_eq!(
-        completed(&own),
-        Ok(json!(["90000001", "SUMMER-T", "PRG-OWN"]))
-    );
+    assert_eq!(completed(&own), Ok(json!(["90000001", "SUMMER-T", "PRG-OWN"])));
 }
 
 #[test]
 fn a_program_that_is_not_listed_is_an_error_only_where_an_id_the_derms_needs_is_missing() {
     let miss = |value: &str| Err(format!("lookup Program has no entry for \"{value}\""));
     assert_eq!(completed(&json!({"programCode": "WINTER"})), miss("WINTER"));
-    assert_eq!(
-        completed(&json!({"programId": "90000009"})),
-        miss("90000009")
-    );
+    assert_eq!(completed(&json!({"programId": "90000009"})), miss("90000009"));
     let both = json!({"programId": "90000009", "programCode": "WINTER"});
     assert_eq!(completed(&both), Ok(json!(["90000009", "WINTER", null])));
-    assert_eq!(
-        completed(&json!({"programExternalIdentifier": "PRG-1"})),
-        Ok(json!([null, null, "PRG-1"]))
-    );
+    assert_eq!(completed(&json!({"programExternalIdentifier": "PRG-1"})), Ok(json!([null, null, "PRG-1"])));
 }
 
 /// The message as the program system writes it.

@@ -65,10 +65,7 @@ impl Faults {
         let (total, listed) = &mut *self.found.borrow_mut();
         *total += 1;
         if listed.len() < FAULT_LIMIT {
-            listed.push(FieldFault {
-                pointer: place.pointer(),
-                reason: reason.into(),
-            });
+            listed.push(FieldFault { pointer: place.pointer(), reason: reason.into() });
         }
     }
 }
@@ -79,10 +76,7 @@ enum Need {
     Optional,
 }
 
-pub(super) fn read_root<T>(
-    root: &Json<'_>,
-    read: impl FnOnce(&Object<'_, '_>) -> Option<T>,
-) -> Result<T, Problem> {
+pub(super) fn read_root<T>(root: &Json<'_>, read: impl FnOnce(&Object<'_, '_>) -> Option<T>) -> Result<T, Problem> {
     let faults = Faults::default();
     let value = as_object(root, Place::Root, &faults).and_then(|object| read(&object));
     let (total, listed) = faults.found.into_inner();
@@ -93,17 +87,9 @@ pub(super) fn read_root<T>(
     }
 }
 
-fn as_object<'t, 'p>(
-    value: &'t Json<'_>,
-    place: Place<'p>,
-    faults: &'p Faults,
-) -> Option<Object<'t, 'p>> {
+fn as_object<'t, 'p>(value: &'t Json<'_>, place: Place<'p>, faults: &'p Faults) -> Option<Object<'t, 'p>> {
     match value {
-        Json::Object(members) => Some(Object {
-            members,
-            place,
-            faults,
-        }),
+        Json::Object(members) => Some(Object { members, place, faults }),
         other => {
             faults.add(&place, wrong_type(other, "an object"));
             None
@@ -184,29 +170,17 @@ impl<'t> Object<'t, '_> {
     }
 
     /// An object that must be there, read with `read`.
-    pub fn required_object<T>(
-        &self,
-        name: &'static str,
-        read: impl FnOnce(&Object<'t, '_>) -> Option<T>,
-    ) -> Option<T> {
+    pub fn required_object<T>(&self, name: &'static str, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Option<T> {
         self.nested(name, Need::Required, read)
     }
 
     /// The same, when it may be absent.
-    pub fn object<T>(
-        &self,
-        name: &'static str,
-        read: impl FnOnce(&Object<'t, '_>) -> Option<T>,
-    ) -> Option<T> {
+    pub fn object<T>(&self, name: &'static str, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Option<T> {
         self.nested(name, Need::Optional, read)
     }
 
     /// A list of objects, each read with `read`; absent is empty. `None` when one of them has a fault, after all were read.
-    pub fn objects<T>(
-        &self,
-        name: &'static str,
-        read: impl Fn(&Object<'t, '_>) -> Option<T>,
-    ) -> Option<Vec<T>> {
+    pub fn objects<T>(&self, name: &'static str, read: impl Fn(&Object<'t, '_>) -> Option<T>) -> Option<Vec<T>> {
         let place = Place::Member(&self.place, name);
         let items = match self.found(name) {
             Found::Value(Json::List(items)) => items,
@@ -219,38 +193,20 @@ impl<'t> Object<'t, '_> {
         };
         let mut values = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
-            values.extend(
-                as_object(item, Place::Item(&place, i), self.faults).and_then(|item| read(&item)),
-            );
+            values.extend(as_object(item, Place::Item(&place, i), self.faults).and_then(|item| read(&item)));
         }
         (values.len() == items.len()).then_some(values)
     }
 
     /// Notes a fault of member `name` of item `index` of the list `list`, for rules across items.
-    pub fn fault_in(
-        &self,
-        list: &'static str,
-        index: usize,
-        name: &'static str,
-        reason: impl Into<Cow<'static, str>>,
-    ) {
+    pub fn fault_in(&self, list: &'static str, index: usize, name: &'static str, reason: impl Into<Cow<'static, str>>) {
         let list = Place::Member(&self.place, list);
-        self.faults
-            .add(&Place::Member(&Place::Item(&list, index), name), reason);
+        self.faults.add(&Place::Member(&Place::Item(&list, index), name), reason);
     }
 
-    fn nested<T>(
-        &self,
-        name: &'static str,
-        need: Need,
-        read: impl FnOnce(&Object<'t, '_>) -> Option<T>,
-    ) -> Option<T> {
+    fn nested<T>(&self, name: &'static str, need: Need, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Option<T> {
         let value = self.value(name, need)?;
-        read(&as_object(
-            value,
-            Place::Member(&self.place, name),
-            self.faults,
-        )?)
+        read(&as_object(value, Place::Member(&self.place, name), self.faults)?)
     }
 
     fn parsed<T: FromStr<Err: Display>>(&self, name: &'static str, need: Need) -> Option<T> {
@@ -303,16 +259,11 @@ impl<'t> Object<'t, '_> {
 
     /// Where members of this name stand, or would stand: they are sorted.
     fn first(&self, name: &str) -> usize {
-        self.members
-            .partition_point(|(member, _)| member.as_ref() < name)
+        self.members.partition_point(|(member, _)| member.as_ref() < name)
     }
 
     fn found(&self, name: &'static str) -> Found<'t> {
-        let mut found = self
-            .members
-            .iter()
-            .skip(self.first(name))
-            .take_while(|(member, _)| member == name);
+        let mut found = self.members.iter().skip(self.first(name)).take_while(|(member, _)| member == name);
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => {
                 self.fault(name, "occurs more than once");

@@ -52,21 +52,12 @@ impl Problem {
             )),
             n => Cow::Owned(format!("{n} faults; nothing of the message was taken.")),
         };
-        Self {
-            kind: "urn:problem:invalid-message",
-            title: "The message is not valid",
-            status: 400,
-            detail,
-            errors,
-        }
+        Self { kind: "urn:problem:invalid-message", title: "The message is not valid", status: 400, detail, errors }
     }
 
     /// 400 for a message that cannot be read at all.
     pub(super) fn unreadable(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::invalid(vec![FieldFault {
-            pointer: String::new(),
-            reason: reason.into(),
-        }])
+        Self::invalid(vec![FieldFault { pointer: String::new(), reason: reason.into() }])
     }
 
     /// 413: more than `limit` bytes.
@@ -76,9 +67,7 @@ impl Problem {
             kind: "urn:problem:message-too-large",
             title: "The message is too large",
             status: 413,
-            detail: Cow::Owned(format!(
-                "A message may have {limit} bytes; nothing of it was taken."
-            )),
+            detail: Cow::Owned(format!("A message may have {limit} bytes; nothing of it was taken.")),
             errors: Vec::new(),
         }
     }
@@ -104,11 +93,7 @@ impl fmt::Display for Problem {
         write!(f, "{} {}", self.status, self.title)?;
         for (i, fault) in self.errors.iter().enumerate() {
             let separator = if i == 0 { ": " } else { "; " };
-            let pointer = if fault.pointer.is_empty() {
-                "the message"
-            } else {
-                fault.pointer.as_str()
-            };
+            let pointer = if fault.pointer.is_empty() { "the message" } else { fault.pointer.as_str() };
             write!(f, "{separator}{pointer} {}", fault.reason)?;
         }
         Ok(())

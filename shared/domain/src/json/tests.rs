@@ -19,18 +19,12 @@ fn read(body: &str) -> Result<(String, Vec<DeviceId>), Problem> {
 fn faults(body: &str) -> Vec<String> {
     let problem = read(body).unwrap_err();
     assert_eq!(problem.status, 400);
-    problem
-        .errors
-        .iter()
-        .map(|fault| format!("{} {}", fault.pointer, fault.reason))
-        .collect()
+    problem.errors.iter().map(|fault| format!("{} {}", fault.pointer, fault.reason)).collect()
 }
 
 #[test]
 fn a_valid_message_is_read_whatever_the_order_and_the_unknown_members() {
-    let (name, devices) =
-        read(r#"{"devices":[{"x":1,"deviceId":"D1"}],"other":{"name":7},"name":"A\u0042"}"#)
-            .unwrap();
+    let (name, devices) = read(r#"{"devices":[{"x":1,"deviceId":"D1"}],"other":{"name":7},"name":"A\u0042"}"#).unwrap();
     assert_eq!(name, "AB");
     assert_eq!(devices, ["D1".parse().unwrap()]);
 }
@@ -66,10 +60,7 @@ fn a_member_of_the_wrong_type_says_which_type_is_expected() {
             "/devices is an object where a list is expected",
         ]
     );
-    assert_eq!(
-        faults(r#"["name"]"#),
-        [" is a list where an object is expected"]
-    );
+    assert_eq!(faults(r#"["name"]"#), [" is a list where an object is expected"]);
 }
 
 #[test]
@@ -81,42 +72,24 @@ fn null_and_blank_are_absence() {
 
 #[test]
 fn a_known_member_that_occurs_twice_is_refused_and_an_unknown_one_is_not() {
-    assert_eq!(
-        faults(r#"{"name":"A","name":"A"}"#),
-        ["/name occurs more than once"]
-    );
+    assert_eq!(faults(r#"{"name":"A","name":"A"}"#), ["/name occurs more than once"]);
     assert!(read(r#"{"name":"A","x":1,"x":2}"#).is_ok());
 }
 
 #[test]
 fn lengths_count_characters_not_bytes() {
     assert!(read(r#"{"name":"ääääé"}"#).is_ok());
-    assert_eq!(
-        faults(r#"{"name":"ääääéé"}"#),
-        ["/name is longer than 5 characters"]
-    );
+    assert_eq!(faults(r#"{"name":"ääääéé"}"#), ["/name is longer than 5 characters"]);
 }
 
 #[test]
 fn what_is_not_json_is_refused_with_its_position() {
     assert_eq!(faults(""), [" is empty"]);
     assert_eq!(faults(" \r\n"), [" is empty"]);
-    assert_eq!(
-        faults(r#"{"name":"Al"#),
-        [" is truncated: it ends at line 1 column 11"]
-    );
-    assert_eq!(
-        faults("{\n 'name':1}"),
-        [" is not JSON: key must be a string at line 2 column 2"]
-    );
-    assert_eq!(
-        faults(r#"{"name":"A"} {}"#),
-        [" is not JSON: trailing characters at line 1 column 14"]
-    );
-    assert_eq!(
-        faults(r#"{"name":NaN}"#),
-        [" is not JSON: expected value at line 1 column 9"]
-    );
+    assert_eq!(faults(r#"{"name":"Al"#), [" is truncated: it ends at line 1 column 11"]);
+    assert_eq!(faults("{\n 'name':1}"), [" is not JSON: key must be a string at line 2 column 2"]);
+    assert_eq!(faults(r#"{"name":"A"} {}"#), [" is not JSON: trailing characters at line 1 column 14"]);
+    assert_eq!(faults(r#"{"name":NaN}"#), [" is not JSON: expected value at line 1 column 9"]);
     assert!(read("\u{feff}{\"name\":\"A\"}").is_ok());
     let invalid_utf8 = Document::parse(b"{\"name\":\"\xff\"}").unwrap_err();
     assert_eq!(invalid_utf8.errors.len(), 1);
@@ -124,30 +97,15 @@ fn what_is_not_json_is_refused_with_its_position() {
 
 #[test]
 fn nesting_is_refused_beyond_the_limit_and_taken_up_to_it() {
-    let nested = |levels: usize| {
-        format!(
-            r#"{{"name":"A","x":{}{}}}"#,
-            "[".repeat(levels),
-            "]".repeat(levels)
-        )
-    };
+    let nested = |levels: usize| format!(r#"{{"name":"A","x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
     assert!(read(&nested(DEPTH_LIMIT - 1)).is_ok());
-    assert_eq!(
-        faults(&nested(DEPTH_LIMIT)),
-        [" is nested deeper than 32 levels"]
-    );
-    assert_eq!(
-        faults(&"[".repeat(100_000)),
-        [" is nested deeper than 32 levels"]
-    );
+    assert_eq!(faults(&nested(DEPTH_LIMIT)), [" is nested deeper than 32 levels"]);
+    assert_eq!(faults(&"[".repeat(100_000)), [" is nested deeper than 32 levels"]);
 }
 
 #[test]
 fn a_body_over_the_limit_is_too_large_whatever_it_holds() {
-    let at_limit = format!(
-        "{{\"name\":\"A\",\"x\":\"{}\"}}",
-        "x".repeat(BODY_LIMIT - 19)
-    );
+    let at_limit = format!("{{\"name\":\"A\",\"x\":\"{}\"}}", "x".repeat(BODY_LIMIT - 19));
     assert_eq!(at_limit.len(), BODY_LIMIT);
     assert!(read(&at_limit).is_ok());
     assert_eq!(read(&format!("{at_limit} ")).unwrap_err().status, 413);
@@ -158,11 +116,7 @@ fn a_flood_of_faults_is_counted_but_not_listed_without_end() {
     let body = format!(r#"{{"name":"A","devices":[0{}]}}"#, ",0".repeat(20_000 - 1));
     let problem = read(&body).unwrap_err();
     assert_eq!(problem.errors.len(), FAULT_LIMIT);
-    assert!(
-        problem
-            .detail
-            .starts_with("20000 faults, of which the first 10000 are listed")
-    );
+    assert!(problem.detail.starts_with("20000 faults, of which the first 10000 are listed"));
 }
 
 #[test]
@@ -176,10 +130,7 @@ fn a_problem_document_has_the_members_of_rfc_9457_and_the_offending_fields() {
         "errors": [{"pointer": "/name", "reason": "is required"}],
     });
     assert_eq!(document, expected);
-    assert_eq!(
-        read("{}").unwrap_err().to_string(),
-        "400 The message is not valid: /name is required"
-    );
+    assert_eq!(read("{}").unwrap_err().to_string(), "400 The message is not valid: /name is required");
     assert_eq!(Problem::other_body().status, 422);
 }
 
@@ -189,10 +140,7 @@ fn hash(body: &str) -> String {
 
 #[test]
 fn a_resend_with_other_white_space_escapes_and_order_is_the_same_body() {
-    assert_eq!(
-        hash(r#"{"a":1,"b":["A",true]}"#),
-        hash("{ \"b\": [\"\\u0041\", true],\r\n \"a\": 1 }")
-    );
+    assert_eq!(hash(r#"{"a":1,"b":["A",true]}"#), hash("{ \"b\": [\"\\u0041\", true],\r\n \"a\": 1 }"));
     assert_eq!(hash("[]").len(), 64);
 }
 
@@ -217,16 +165,12 @@ fn a_body_with_any_other_content_is_another_body() {
         r#"{"a":12}"#,
         r#"{"a":[1,2]}"#,
     ];
-    let different: std::collections::HashSet<String> =
-        bodies.iter().map(|body| hash(body)).collect();
+    let different: std::collections::HashSet<String> = bodies.iter().map(|body| hash(body)).collect();
     assert_eq!(different.len(), bodies.len());
 }
 
 fn read_status(document: &Document<'_>) -> u16 {
-    document
-        .read(|message| message.required_text("name", 5).map(str::to_owned))
-        .unwrap_err()
-        .status
+    document.read(|message| message.required_text("name", 5).map(str::to_owned)).unwrap_err().status
 }
 
 fn any_json() -> impl Strategy<Value = serde_json::Value> {

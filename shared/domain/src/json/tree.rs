@@ -49,13 +49,10 @@ impl<'a> Document<'a> {
         }
         let too_deep = Cell::new(false);
         let mut parser = serde_json::Deserializer::from_slice(text);
-        Level {
-            depth: 0,
-            too_deep: &too_deep,
-        }
-        .deserialize(&mut parser)
-        .and_then(|root| parser.end().map(|()| Self { root }))
-        .map_err(|error| unreadable(&error, too_deep.get()))
+        Level { depth: 0, too_deep: &too_deep }
+            .deserialize(&mut parser)
+            .and_then(|root| parser.end().map(|()| Self { root }))
+            .map_err(|error| unreadable(&error, too_deep.get()))
     }
 
     /// Reads the message, which must be an object, with `read`; `None` from it means that it reported a fault.
@@ -81,11 +78,9 @@ fn unreadable(error: &serde_json::Error, too_deep: bool) -> Problem {
         return Problem::unreadable(format!("is nested deeper than {DEPTH_LIMIT} levels"));
     }
     match error.classify() {
-        Category::Eof => Problem::unreadable(format!(
-            "is truncated: it ends at line {} column {}",
-            error.line(),
-            error.column()
-        )),
+        Category::Eof => {
+            Problem::unreadable(format!("is truncated: it ends at line {} column {}", error.line(), error.column()))
+        }
         _ => Problem::unreadable(format!("is not JSON: {error}")),
     }
 }
@@ -158,10 +153,7 @@ impl Level<'_> {
             self.too_deep.set(true);
             return Err(E::custom("too deep"));
         }
-        Ok(Level {
-            depth: self.depth + 1,
-            too_deep: self.too_deep,
-        })
+        Ok(Level { depth: self.depth + 1, too_deep: self.too_deep })
     }
 }
 
@@ -197,9 +189,7 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json<'de>, E> {
-        Number::from_f64(value)
-            .map(Json::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {

@@ -17,26 +17,16 @@ pub struct RowFault {
 impl RowFault {
     /// A fault of the row as a whole.
     pub fn row(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            column: None,
-            reason: reason.into(),
-        }
+        Self { column: None, reason: reason.into() }
     }
 
     /// A fault of one column.
     pub fn at(column: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            column: Some(column.into()),
-            reason: reason.into(),
-        }
+        Self { column: Some(column.into()), reason: reason.into() }
     }
 
     /// A fault of the value that stands in one column: `"NaN" is not a decimal number`.
-    pub fn value(
-        column: impl Into<Cow<'static, str>>,
-        value: &str,
-        fault: impl fmt::Display,
-    ) -> Self {
+    pub fn value(column: impl Into<Cow<'static, str>>, value: &str, fault: impl fmt::Display) -> Self {
         if value.is_empty() {
             return Self::at(column, fault.to_string());
         }
@@ -134,10 +124,7 @@ impl HeaderProblem {
             | Self::Duplicate { column, .. }
             | Self::Unknown { column }
             | Self::Gap { column, .. } => Some(column),
-            Self::Unnamed { .. }
-            | Self::NotUtf8 { .. }
-            | Self::Unclosed
-            | Self::Ambiguous { .. } => None,
+            Self::Unnamed { .. } | Self::NotUtf8 { .. } | Self::Unclosed | Self::Ambiguous { .. } => None,
         }
     }
 }
@@ -145,32 +132,19 @@ impl HeaderProblem {
 impl fmt::Display for HeaderProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing {
-                column,
-                spelled,
-                found,
-            } => {
+            Self::Missing { column, spelled, found } => {
                 write!(f, "column {column} is missing")?;
                 if let Some(spelled) = spelled {
                     write!(f, " (this sender spells it {})", excerpt(spelled))?;
                 }
                 match found {
-                    Some(found) => write!(
-                        f,
-                        " (there is {}; names are compared letter for letter)",
-                        excerpt(found)
-                    ),
+                    Some(found) => write!(f, " (there is {}; names are compared letter for letter)", excerpt(found)),
                     None => Ok(()),
                 }
             }
             Self::Duplicate { column, fields } => {
                 let fields: Vec<String> = fields.iter().map(usize::to_string).collect();
-                write!(
-                    f,
-                    "column {column} is there {} times (fields {})",
-                    fields.len(),
-                    fields.join(", ")
-                )
+                write!(f, "column {column} is there {} times (fields {})", fields.len(), fields.join(", "))
             }
             Self::Unknown { column } => write!(f, "column {column} is not allowed in this file"),
             Self::Gap { column, last } => {

@@ -22,11 +22,7 @@ impl Layout {
     /// # Errors
     ///
     /// Every missing, duplicate, unnamed and (for an allow-list) unknown column, and the first gap in the series.
-    pub fn resolve(
-        &self,
-        header: &Record<'_>,
-        spelling: &Spelling,
-    ) -> Result<Columns, HeaderFault> {
+    pub fn resolve(&self, header: &Record<'_>, spelling: &Spelling) -> Result<Columns, HeaderFault> {
         if header.is_unclosed() {
             return Err(HeaderFault(vec![HeaderProblem::Unclosed]));
         }
@@ -82,13 +78,11 @@ impl<'s> Reading<'s> {
 
     fn field(&mut self, place: usize, field: &[u8]) {
         let Ok(name) = std::str::from_utf8(field) else {
-            self.problems
-                .push(HeaderProblem::NotUtf8 { field: place + 1 });
+            self.problems.push(HeaderProblem::NotUtf8 { field: place + 1 });
             return;
         };
         if name.trim().is_empty() {
-            self.problems
-                .push(HeaderProblem::Unnamed { field: place + 1 });
+            self.problems.push(HeaderProblem::Unnamed { field: place + 1 });
             return;
         }
         let ours = match self.meaning(name) {
@@ -110,23 +104,15 @@ impl<'s> Reading<'s> {
             return Some(*meaning);
         }
         let stem = self.layout.series?;
-        let number = self
-            .spelling
-            .of(stem)
-            .and_then(|theirs| name.strip_prefix(theirs))
-            .or_else(|| name.strip_prefix(stem))?;
+        let number =
+            self.spelling.of(stem).and_then(|theirs| name.strip_prefix(theirs)).or_else(|| name.strip_prefix(stem))?;
         let plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
         number.parse().ok().filter(|_| plain).map(Meaning::Series)
     }
 
     fn our_name(&self, meaning: Meaning) -> String {
         match meaning {
-            Meaning::Column(index) => self
-                .layout
-                .columns
-                .get(index)
-                .map_or("", |column| column.name)
-                .to_owned(),
+            Meaning::Column(index) => self.layout.columns.get(index).map_or("", |column| column.name).to_owned(),
             Meaning::Series(number) => {
                 format!("{}{number}", self.layout.series.unwrap_or_default())
             }
@@ -138,49 +124,27 @@ impl<'s> Reading<'s> {
         self.find_gap();
         self.find_duplicates();
         if self.layout.unknown == Unknown::Reject {
-            let unknown = self.others.keys().map(|name| HeaderProblem::Unknown {
-                column: excerpt(name),
-            });
+            let unknown = self.others.keys().map(|name| HeaderProblem::Unknown { column: excerpt(name) });
             self.problems.extend(unknown);
         }
         if !self.problems.is_empty() {
             return Err(HeaderFault(self.problems));
         }
-        let place = |meaning| {
-            self.found
-                .get(&meaning)
-                .and_then(|places| places.first())
-                .copied()
-        };
-        let series = (1..)
-            .map_while(|number| place(Meaning::Series(number)))
-            .collect();
-        let places = (0..self.layout.columns.len())
-            .map(|index| place(Meaning::Column(index)))
-            .collect();
+        let place = |meaning| self.found.get(&meaning).and_then(|places| places.first()).copied();
+        let series = (1..).map_while(|number| place(Meaning::Series(number))).collect();
+        let places = (0..self.layout.columns.len()).map(|index| place(Meaning::Column(index))).collect();
         let stem = self.layout.series.unwrap_or_default();
-        Ok(Columns {
-            places,
-            series,
-            stem,
-            names: self.names,
-            canonical: self.canonical,
-        })
+        Ok(Columns { places, series, stem, names: self.names, canonical: self.canonical })
     }
 
     fn find_missing(&mut self) {
         let columns = self.layout.columns.iter().enumerate();
         let missing = columns
-            .filter(|(index, column)| {
-                column.required && !self.found.contains_key(&Meaning::Column(*index))
-            })
+            .filter(|(index, column)| column.required && !self.found.contains_key(&Meaning::Column(*index)))
             .map(|(_, column)| self.missing(column.name.to_owned(), self.spelling.of(column.name)));
         let mut missing: Vec<_> = missing.collect();
         if let Some(stem) = self.layout.series
-            && !self
-                .found
-                .keys()
-                .any(|meaning| matches!(meaning, Meaning::Series(_)))
+            && !self.found.keys().any(|meaning| matches!(meaning, Meaning::Series(_)))
         {
             missing.push(self.missing(format!("{stem}1"), self.spelling.of(stem)));
         }
@@ -190,11 +154,7 @@ impl<'s> Reading<'s> {
     fn missing(&self, column: String, spelled: Option<&str>) -> HeaderProblem {
         let similar = |name: &&String| name.trim().eq_ignore_ascii_case(spelled.unwrap_or(&column));
         let found = self.others.keys().find(similar).cloned();
-        HeaderProblem::Missing {
-            spelled: spelled.map(str::to_owned),
-            found,
-            column,
-        }
+        HeaderProblem::Missing { spelled: spelled.map(str::to_owned), found, column }
     }
 
     fn find_gap(&mut self) {
@@ -213,14 +173,8 @@ impl<'s> Reading<'s> {
     }
 
     fn find_duplicates(&mut self) {
-        let known = self
-            .found
-            .iter()
-            .map(|(meaning, places)| (self.our_name(*meaning), places));
-        let others = self
-            .others
-            .iter()
-            .map(|(name, places)| (excerpt(name), places));
+        let known = self.found.iter().map(|(meaning, places)| (self.our_name(*meaning), places));
+        let others = self.others.iter().map(|(name, places)| (excerpt(name), places));
         let duplicates: Vec<_> = known
             .chain(others)
             .filter(|(_, places)| places.len() > 1)

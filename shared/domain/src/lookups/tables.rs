@@ -25,46 +25,31 @@ pub struct DacsMessages(BTreeMap<u32, Verdict>);
 
 impl DacsMessages {
     pub(super) fn parse(csv: &[u8]) -> Result<Self, LookupFault> {
-        const TABLE: Layout = table(&[
-            Column::required("messageNumber"),
-            Column::required("verdict"),
-            Column::optional("meaning"),
-        ]);
+        const TABLE: Layout =
+            table(&[Column::required("messageNumber"), Column::required("verdict"), Column::optional("meaning")]);
         let mut messages = Self::default();
-        each_row(
-            "DacsMessages",
-            &TABLE,
-            csv,
-            |[number, verdict, _meaning]| {
-                let verdict = match verdict {
-                    "ALREADY_DONE" => Verdict::AlreadyDone,
-                    "NOT_YET" => Verdict::NotYet,
-                    "REFUSED" => Verdict::Refused,
-                    _ => {
-                        return Err(format!(
-                            "verdict {} is not ALREADY_DONE, NOT_YET or REFUSED",
-                            excerpt(verdict)
-                        ));
-                    }
-                };
-                let number: u32 = number
-                    .parse()
-                    .map_err(|_| format!("messageNumber {} is not a number", excerpt(number)))?;
-                match messages.0.insert(number, verdict) {
-                    None => Ok(()),
-                    Some(_) => Err(format!("messageNumber \"{number}\" is there twice")),
+        each_row("DacsMessages", &TABLE, csv, |[number, verdict, _meaning]| {
+            let verdict = match verdict {
+                "ALREADY_DONE" => Verdict::AlreadyDone,
+                "NOT_YET" => Verdict::NotYet,
+                "REFUSED" => Verdict::Refused,
+                _ => {
+                    return Err(format!("verdict {} is not ALREADY_DONE, NOT_YET or REFUSED", excerpt(verdict)));
                 }
-            },
-        )?;
+            };
+            let number: u32 =
+                number.parse().map_err(|_| format!("messageNumber {} is not a number", excerpt(number)))?;
+            match messages.0.insert(number, verdict) {
+                None => Ok(()),
+                Some(_) => Err(format!("messageNumber \"{number}\" is there twice")),
+            }
+        })?;
         Ok(messages)
     }
 
     /// What a message number means: "an unknown number or none = REFUSED".
     pub fn verdict(&self, number: Option<u32>) -> Verdict {
-        number
-            .and_then(|number| self.0.get(&number))
-            .copied()
-            .unwrap_or(Verdict::Refused)
+        number.and_then(|number| self.0.get(&number)).copied().unwrap_or(Verdict::Refused)
     }
 }
 
@@ -119,28 +104,15 @@ impl Target {
         let (mut targets, mut once) = (Vec::new(), Once::default());
         each_row("Targets", &TABLE, csv, |[name, kind, url, secret, rate]| {
             once.take("name", name)?;
-            let after_scheme = url
-                .strip_prefix("https://")
-                .or_else(|| url.strip_prefix("http://"));
-            if after_scheme.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace))
-            {
+            let after_scheme = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            if after_scheme.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace)) {
                 return Err(format!("url {} is not an http or https URL", excerpt(url)));
             }
             let kind = kind.parse().map_err(|reason| format!("kind {reason}"))?;
             let rate = rate.parse().ok().filter(|rate| *rate > 0);
             let rate = rate.ok_or("rate is not a whole number of calls per second above 0")?;
-            let (name, url, secret) = (
-                name.to_owned(),
-                url.trim_end_matches('/').to_owned(),
-                secret.to_owned(),
-            );
-            targets.push(Self {
-                name,
-                kind,
-                url,
-                secret,
-                rate,
-            });
+            let (name, url, secret) = (name.to_owned(), url.trim_end_matches('/').to_owned(), secret.to_owned());
+            targets.push(Self { name, kind, url, secret, rate });
             Ok(())
         })?;
         Ok(targets)
@@ -172,16 +144,10 @@ pub struct Routing(BTreeMap<(RouteBy, String), String>);
 
 impl Routing {
     pub(super) fn parse(csv: &[u8]) -> Result<Self, LookupFault> {
-        const TABLE: Layout = table(&[
-            Column::required("by"),
-            Column::required("value"),
-            Column::required("target"),
-        ]);
+        const TABLE: Layout = table(&[Column::required("by"), Column::required("value"), Column::required("target")]);
         let mut routing = Self::default();
         each_row("Routing", &TABLE, csv, |[by, value, target]| {
-            let by = [RouteBy::DrmsInstanceId, RouteBy::Division]
-                .into_iter()
-                .find(|known| known.as_str() == by);
+            let by = [RouteBy::DrmsInstanceId, RouteBy::Division].into_iter().find(|known| known.as_str() == by);
             let by = by.ok_or("by is neither drmsInstanceId nor division")?;
             match routing.0.insert((by, value.to_owned()), target.to_owned()) {
                 None => Ok(()),
@@ -228,22 +194,14 @@ impl Programs {
             Column::required("programCode"),
             Column::optional("programExternalIdentifier"),
         ]);
-        let (mut programs, mut ids, mut codes, mut externals) = (
-            Vec::new(),
-            Once::default(),
-            Once::default(),
-            Once::default(),
-        );
+        let (mut programs, mut ids, mut codes, mut externals) =
+            (Vec::new(), Once::default(), Once::default(), Once::default());
         each_row("Program", &TABLE, csv, |[id, code, external_id]| {
             ids.take("programId", id)?;
             codes.take("programCode", code)?;
             externals.take("programExternalIdentifier", external_id)?;
             let (id, code, external_id) = (id.to_owned(), code.to_owned(), external_id.to_owned());
-            programs.push(Program {
-                id,
-                code,
-                external_id,
-            });
+            programs.push(Program { id, code, external_id });
             Ok(())
         })?;
         Ok(Self(programs))
@@ -255,10 +213,7 @@ impl Programs {
     ///
     /// A [`Miss`] when it is not listed.
     pub fn by_code(&self, code: &str) -> Result<&Program, Miss> {
-        self.0
-            .iter()
-            .find(|program| program.code == code)
-            .ok_or_else(|| Miss::new("Program", code))
+        self.0.iter().find(|program| program.code == code).ok_or_else(|| Miss::new("Program", code))
     }
 
     /// The program with this external id.
@@ -267,10 +222,7 @@ impl Programs {
     ///
     /// A [`Miss`] when it is not listed.
     pub fn by_external_id(&self, id: &str) -> Result<&Program, Miss> {
-        self.0
-            .iter()
-            .find(|program| program.external_id == id)
-            .ok_or_else(|| Miss::new("Program", id))
+        self.0.iter().find(|program| program.external_id == id).ok_or_else(|| Miss::new("Program", id))
     }
 
     /// The program with this id.
@@ -279,10 +231,7 @@ impl Programs {
     ///
     /// A [`Miss`] when it is not listed.
     pub fn by_id(&self, id: &str) -> Result<&Program, Miss> {
-        self.0
-            .iter()
-            .find(|program| program.id == id)
-            .ok_or_else(|| Miss::new("Program", id))
+        self.0.iter().find(|program| program.id == id).ok_or_else(|| Miss::new("Program", id))
     }
 }
 
@@ -311,44 +260,23 @@ impl ExpectedFile {
             Column::required("minimumRows"),
         ]);
         let mut files = Vec::new();
-        each_row(
-            "ExpectedFiles",
-            &TABLE,
-            csv,
-            |[flow, cron, time_zone, grace, minimum_rows]| {
-                let fields = cron.split_ascii_whitespace().count();
-                let known =
-                    |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | ',' | '-' | ' ');
-                if fields != 5 || !cron.chars().all(known) {
-                    return Err(format!("cron {} is not five fields of cron", excerpt(cron)));
-                }
-                TimeZone::get(time_zone)
-                    .map_err(|_| format!("timeZone {} is not an IANA zone", excerpt(time_zone)))?;
-                let wrong_grace = || {
-                    format!(
-                        "grace {} is not an ISO 8601 duration such as PT30M",
-                        excerpt(grace)
-                    )
-                };
-                let grace: SignedDuration = grace.parse().map_err(|_| wrong_grace())?;
-                if grace.is_negative() {
-                    return Err("grace is negative".to_owned());
-                }
-                let minimum_rows = minimum_rows
-                    .parse()
-                    .map_err(|_| "minimumRows is not a whole number".to_owned())?;
-                let (flow, cron, time_zone) =
-                    (flow.to_owned(), cron.to_owned(), time_zone.to_owned());
-                files.push(Self {
-                    flow,
-                    cron,
-                    time_zone,
-                    grace,
-                    minimum_rows,
-                });
-                Ok(())
-            },
-        )?;
+        each_row("ExpectedFiles", &TABLE, csv, |[flow, cron, time_zone, grace, minimum_rows]| {
+            let fields = cron.split_ascii_whitespace().count();
+            let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | ',' | '-' | ' ');
+            if fields != 5 || !cron.chars().all(known) {
+                return Err(format!("cron {} is not five fields of cron", excerpt(cron)));
+            }
+            TimeZone::get(time_zone).map_err(|_| format!("timeZone {} is not an IANA zone", excerpt(time_zone)))?;
+            let wrong_grace = || format!("grace {} is not an ISO 8601 duration such as PT30M", excerpt(grace));
+            let grace: SignedDuration = grace.parse().map_err(|_| wrong_grace())?;
+            if grace.is_negative() {
+                return Err("grace is negative".to_owned());
+            }
+            let minimum_rows = minimum_rows.parse().map_err(|_| "minimumRows is not a whole number".to_owned())?;
+            let (flow, cron, time_zone) = (flow.to_owned(), cron.to_owned(), time_zone.to_owned());
+            files.push(Self { flow, cron, time_zone, grace, minimum_rows });
+            Ok(())
+        })?;
         Ok(files)
     }
 }
@@ -368,29 +296,16 @@ impl Recipient {
         let mut recipients = Vec::new();
         each_row("Recipients", &TABLE, csv, |[audience, address]| {
             let business_of = match audience.strip_prefix("business-") {
-                Some(system) => Some(
-                    system
-                        .parse()
-                        .map_err(|reason| format!("audience {reason}"))?,
-                ),
+                Some(system) => Some(system.parse().map_err(|reason| format!("audience {reason}"))?),
                 None if audience == "technical" => None,
                 None => {
                     return Err("audience is neither technical nor business-<system>".to_owned());
                 }
             };
-            if !address
-                .split_once('@')
-                .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
-            {
-                return Err(format!(
-                    "address {} is not an e-mail address",
-                    excerpt(address)
-                ));
+            if !address.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) {
+                return Err(format!("address {} is not an e-mail address", excerpt(address)));
             }
-            recipients.push(Self {
-                business_of,
-                address: address.to_owned(),
-            });
+            recipients.push(Self { business_of, address: address.to_owned() });
             Ok(())
         })?;
         Ok(recipients)
@@ -398,17 +313,13 @@ impl Recipient {
 }
 
 /// `Columns-<file>`: names of `layouts`, which are the kinds of file under one name.
-pub(super) fn columns(
-    lookup: &str,
-    layouts: &[&'static Layout],
-    csv: &[u8],
-) -> Result<Lookup, LookupFault> {
+pub(super) fn columns(lookup: &str, layouts: &[&'static Layout], csv: &[u8]) -> Result<Lookup, LookupFault> {
     const TABLE: Layout = table(&[Column::required("column"), Column::required("spelling")]);
     let (mut pairs, mut ours, mut theirs) = (Vec::new(), Once::default(), Once::default());
     each_row(lookup, &TABLE, csv, |[column, spelling]| {
-        let known = layouts.iter().any(|layout| {
-            layout.series == Some(column) || layout.columns.iter().any(|known| known.name == column)
-        });
+        let known = layouts
+            .iter()
+            .any(|layout| layout.series == Some(column) || layout.columns.iter().any(|known| known.name == column));
         if !known {
             return Err(format!("column {} is not one of ours", excerpt(column)));
         }
@@ -419,8 +330,5 @@ pub(super) fn columns(
     })?;
     let file = layouts.first().map(|layout| layout.file);
     let file = file.ok_or_else(|| fault(lookup, None, "there is no such kind of file"))?;
-    Ok(Lookup::Columns {
-        file,
-        spelling: Spelling::new(pairs),
-    })
+    Ok(Lookup::Columns { file, spelling: Spelling::new(pairs) })
 }

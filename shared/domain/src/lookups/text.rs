@@ -6,21 +6,12 @@ use crate::layout::{Column, Layout, Spelling, Unknown, excerpt};
 use std::collections::BTreeSet;
 
 pub(super) fn fault(lookup: &str, line: Option<usize>, reason: impl Into<String>) -> LookupFault {
-    LookupFault {
-        lookup: lookup.to_owned(),
-        line,
-        reason: reason.into(),
-    }
+    LookupFault { lookup: lookup.to_owned(), line, reason: reason.into() }
 }
 
 /// A layout of exactly these columns.
 pub(super) const fn table(columns: &'static [Column]) -> Layout {
-    Layout {
-        file: "lookup",
-        columns,
-        series: None,
-        unknown: Unknown::Reject,
-    }
+    Layout { file: "lookup", columns, series: None, unknown: Unknown::Reject }
 }
 
 /// Reads the rows of a lookup: all columns of `table` and no others, in any order; every value there unless its
@@ -42,21 +33,16 @@ pub(super) fn each_row<const N: usize>(
                 match &columns {
                     None => {
                         let resolved = table.resolve(&record, &Spelling::default());
-                        columns = Some(
-                            resolved
-                                .map_err(|wrong| fault(lookup, Some(line), wrong.to_string()))?,
-                        );
+                        columns = Some(resolved.map_err(|wrong| fault(lookup, Some(line), wrong.to_string()))?);
                     }
                     Some(columns) => {
                         let text = columns.text(&record);
                         let values = text.and_then(|text| {
                             columns.check_width(record.len())?;
-                            let place =
-                                |column| columns.place(column).map_or("", |place| text.get(place));
+                            let place = |column| columns.place(column).map_or("", |place| text.get(place));
                             Ok(std::array::from_fn(place))
                         });
-                        let values =
-                            values.map_err(|wrong| fault(lookup, Some(line), wrong.to_string()))?;
+                        let values = values.map_err(|wrong| fault(lookup, Some(line), wrong.to_string()))?;
                         check(table, &values)
                             .and_then(|()| take(values))
                             .map_err(|reason| fault(lookup, Some(line), reason))?;
@@ -76,10 +62,7 @@ pub(super) fn each_row<const N: usize>(
 }
 
 fn after<'a>(rest: &'a [u8], record: &Record<'_>, line: usize) -> (&'a [u8], usize) {
-    (
-        rest.get(record.raw().len()..).unwrap_or_default(),
-        line + record.lines(),
-    )
+    (rest.get(record.raw().len()..).unwrap_or_default(), line + record.lines())
 }
 
 fn check<const N: usize>(table: &Layout, values: &[&str; N]) -> Result<(), String> {
@@ -88,11 +71,7 @@ fn check<const N: usize>(table: &Layout, values: &[&str; N]) -> Result<(), Strin
             return Err(format!("{} is empty", column.name));
         }
         if value.trim() != *value {
-            return Err(format!(
-                "{} {} begins or ends with white space",
-                column.name,
-                excerpt(value)
-            ));
+            return Err(format!("{} {} begins or ends with white space", column.name, excerpt(value)));
         }
     }
     Ok(())

@@ -75,10 +75,7 @@ pub struct Miss {
 
 impl Miss {
     pub(super) fn new(lookup: &'static str, value: &str) -> Self {
-        Self {
-            lookup,
-            value: excerpt(value),
-        }
+        Self { lookup, value: excerpt(value) }
     }
 
     /// As the fault of a row whose `column` holds the value.
@@ -107,11 +104,7 @@ pub struct ValueMap {
 impl ValueMap {
     /// A map that has no entry for anything.
     pub fn empty(name: MapName) -> Self {
-        Self {
-            name,
-            values: BTreeMap::new(),
-            others_as_they_are: false,
-        }
+        Self { name, values: BTreeMap::new(), others_as_they_are: false }
     }
 
     /// Reads one version of the map.
@@ -128,9 +121,7 @@ impl ValueMap {
             match (key, value) {
                 ("*", "*") => map.others_as_they_are = true,
                 ("*", _) => {
-                    return Err(
-                        "key \"*\" takes only value \"*\": a lookup has no default".to_owned()
-                    );
+                    return Err("key \"*\" takes only value \"*\": a lookup has no default".to_owned());
                 }
                 _ => {
                     map.values.insert(key.to_owned(), value.to_owned());

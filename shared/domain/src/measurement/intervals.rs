@@ -23,23 +23,13 @@ impl<'c> Intervals<'c> {
     pub(super) fn of(columns: &'c Columns, fields: usize) -> Result<Self, RowFault> {
         if !columns.series_ends_the_row() {
             columns.check_width(fields)?;
-            return Ok(Self {
-                columns,
-                first: None,
-                count: columns.series().len(),
-            });
+            return Ok(Self { columns, first: None, count: columns.series().len() });
         }
         let first = columns.width() - columns.series().len();
         match fields.checked_sub(first) {
-            Some(count) => Ok(Self {
-                columns,
-                first: Some(first),
-                count,
-            }),
+            Some(count) => Ok(Self { columns, first: Some(first), count }),
             None => {
-                let reason = format!(
-                    "too few fields: the row has {fields}, there are {first} before the intervals"
-                );
+                let reason = format!("too few fields: the row has {fields}, there are {first} before the intervals");
                 Err(RowFault::row(reason))
             }
         }
@@ -49,12 +39,7 @@ impl<'c> Intervals<'c> {
     pub(super) fn place(&self, index: usize) -> usize {
         match self.first {
             Some(first) => first + index,
-            None => self
-                .columns
-                .series()
-                .get(index)
-                .copied()
-                .unwrap_or(usize::MAX),
+            None => self.columns.series().get(index).copied().unwrap_or(usize::MAX),
         }
     }
 
@@ -75,9 +60,7 @@ impl<'c> Intervals<'c> {
             let place = self.place(index);
             let value = text.get(place);
             if !value.is_empty() {
-                let fault = format!(
-                    "stands beyond the {expected} intervals from ActualStartTime to ActualEndTime"
-                );
+                let fault = format!("stands beyond the {expected} intervals from ActualStartTime to ActualEndTime");
                 return Err(RowFault::value(self.name(place), value, fault));
             }
         }

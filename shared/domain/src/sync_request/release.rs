@@ -23,10 +23,7 @@ pub struct UnknownRelease;
 
 impl DacsRelease {
     /// The first that takes the registration of single devices (`postAcknowledgement`).
-    pub const DEVICE_STATUS: Self = Self {
-        year: 25,
-        part: Part::Month(10),
-    };
+    pub const DEVICE_STATUS: Self = Self { year: 25, part: Part::Month(10) };
 }
 
 impl FromStr for DacsRelease {
@@ -35,28 +32,20 @@ impl FromStr for DacsRelease {
     fn from_str(text: &str) -> Result<Self, UnknownRelease> {
         let (year, part) = text.split_at_checked(2).ok_or(UnknownRelease)?;
         let part = match part.strip_prefix('.') {
-            Some(month) => number(month)
-                .filter(|month| (1..=12).contains(month))
-                .map(Part::Month),
+            Some(month) => number(month).filter(|month| (1..=12).contains(month)).map(Part::Month),
             None => match part.as_bytes() {
                 [letter @ b'A'..=b'Z'] => Some(Part::Letter(char::from(*letter))),
                 _ => None,
             },
         };
         let year = number(year);
-        year.zip(part)
-            .map(|(year, part)| Self { year, part })
-            .ok_or(UnknownRelease)
+        year.zip(part).map(|(year, part)| Self { year, part }).ok_or(UnknownRelease)
     }
 }
 
 /// Digits only: `u16` itself would take a sign.
 fn number(digits: &str) -> Option<u16> {
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())
-        .flatten()
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 impl fmt::Display for DacsRelease {

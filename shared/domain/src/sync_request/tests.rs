@@ -23,11 +23,7 @@ fn ack(
 }
 
 fn call(release: &str, ack: &EnrollmentAck) -> DacsCall {
-    acknowledge(
-        ack,
-        release.parse().unwrap(),
-        ExceptionCode::new(90_000, 1001).unwrap(),
-    )
+    acknowledge(ack, release.parse().unwrap(), ExceptionCode::new(90_000, 1001).unwrap())
 }
 
 fn body(call: &DacsCall) -> serde_json::Value {
@@ -39,27 +35,14 @@ fn a_positive_ack_patches_the_sync_request_without_exceptions() {
     for release in ["22C", "25.4", "25.10", "26.4"] {
         let call = call(release, &ack(ResponseCode::Success, None, &[]));
         assert_eq!(call.method, Method::Patch);
-        assert_eq!(
-            call.path,
-            "/rest/apis/common/sync/syncRequest/10000000000001"
-        );
-        assert_eq!(
-            body(&call),
-            json!({"hasError": false, "syncRequestId": "10000000000001"})
-        );
+        assert_eq!(call.path, "/rest/apis/common/sync/syncRequest/10000000000001");
+        assert_eq!(body(&call), json!({"hasError": false, "syncRequestId": "10000000000001"}));
     }
 }
 
 #[test]
 fn a_negative_ack_brings_the_sync_request_to_error_with_the_reason() {
-    let call = call(
-        "25.4",
-        &ack(
-            ResponseCode::Error,
-            Some("service point SP-9 is unknown"),
-            &[],
-        ),
-    );
+    let call = call("25.4", &ack(ResponseCode::Error, Some("service point SP-9 is unknown"), &[]));
     let expected = json!({
         "hasError": true,
         "syncRequestId": "10000000000001",
@@ -73,19 +56,9 @@ fn a_negative_ack_brings_the_sync_request_to_error_with_the_reason() {
 
 #[test]
 fn a_negative_ack_without_a_reason_says_so() {
-    let comments = |code| {
-        call("25.4", &ack(code, None, &[])).body.exception_info[0]
-            .comments
-            .clone()
-    };
-    assert_eq!(
-        comments(ResponseCode::Error),
-        "The DERMS refused the enrollment without a reason"
-    );
-    assert_eq!(
-        comments(ResponseCode::Failure),
-        "The DERMS reports a technical failure without a reason"
-    );
+    let comments = |code| call("25.4", &ack(code, None, &[])).body.exception_info[0].comments.clone();
+    assert_eq!(comments(ResponseCode::Error), "The DERMS refused the enrollment without a reason");
+    assert_eq!(comments(ResponseCode::Failure), "The DERMS reports a technical failure without a reason");
 }
 
 #[test]
@@ -97,10 +70,7 @@ fn from_25_10_on_the_registration_of_each_device_is_posted() {
     ];
     let call = call("25.10", &ack(ResponseCode::Success, None, &devices));
     assert_eq!(call.method, Method::Post);
-    assert_eq!(
-        call.path,
-        "/rest/apis/cross/digitalAssets/programEnrollments/postAcknowledgement"
-    );
+    assert_eq!(call.path, "/rest/apis/cross/digitalAssets/programEnrollments/postAcknowledgement");
     let expected = json!({
         "hasError": false,
         "syncRequestId": "10000000000001",
@@ -115,22 +85,8 @@ fn from_25_10_on_the_registration_of_each_device_is_posted() {
 
 #[test]
 fn from_25_10_on_a_negative_ack_with_devices_carries_its_reason_once() {
-    let call = call(
-        "26.4",
-        &ack(
-            ResponseCode::Error,
-            Some("no route"),
-            &[("D1", NOT_REGISTERED, None)],
-        ),
-    );
-    assert_eq!(
-        (
-            call.method,
-            call.body.has_error,
-            call.body.exception_info.len()
-        ),
-        (Method::Post, true, 1)
-    );
+    let call = call("26.4", &ack(ResponseCode::Error, Some("no route"), &[("D1", NOT_REGISTERED, None)]));
+    assert_eq!((call.method, call.body.has_error, call.body.exception_info.len()), (Method::Post, true, 1));
 }
 
 #[test]
@@ -168,10 +124,7 @@ fn up_to_25_4_a_device_that_is_not_registered_is_an_exception_even_of_a_positive
 fn a_sync_request_id_is_encoded_in_the_path() {
     let mut ack = ack(ResponseCode::Success, None, &[]);
     ack.dacs_message_id = "a/b ü?".parse().unwrap();
-    assert_eq!(
-        call("25.4", &ack).path,
-        "/rest/apis/common/sync/syncRequest/a%2Fb%20%C3%BC%3F"
-    );
+    assert_eq!(call("25.4", &ack).path, "/rest/apis/common/sync/syncRequest/a%2Fb%20%C3%BC%3F");
 }
 
 #[test]
@@ -179,16 +132,8 @@ fn releases_are_ordered_as_they_came_out() {
     let names = ["22A", "22C", "23B", "24A", "25.4", "25.10", "26.4"];
     let releases: Vec<DacsRelease> = names.iter().map(|name| name.parse().unwrap()).collect();
     assert!(releases.is_sorted_by(|a, b| a < b));
-    assert_eq!(
-        releases
-            .iter()
-            .map(DacsRelease::to_string)
-            .collect::<Vec<_>>(),
-        names
-    );
-    for name in [
-        "", "25", "25.", "25.13", "25.0", "25.+4", "2025.4", "25C4", "25c", "+5.4", "é.4",
-    ] {
+    assert_eq!(releases.iter().map(DacsRelease::to_string).collect::<Vec<_>>(), names);
+    for name in ["", "25", "25.", "25.13", "25.0", "25.+4", "2025.4", "25C4", "25c", "+5.4", "é.4"] {
         assert_eq!(name.parse::<DacsRelease>(), Err(UnknownRelease), "{name}");
     }
 }
@@ -212,56 +157,25 @@ fn verdict(number: Option<u32>) -> Verdict {
 #[test]
 fn an_answer_means_what_its_status_and_message_number_say() {
     let read = |status, body: &str| read_answer(status, body.as_bytes(), &verdict);
-    let refusal = |number, message: Option<&str>| Refusal {
-        number,
-        message: message.map(str::to_owned),
-    };
+    let refusal = |number, message: Option<&str>| Refusal { number, message: message.map(str::to_owned) };
     assert_eq!(read(200, ""), Answer::Done);
     assert_eq!(read(204, ""), Answer::Done);
-    assert_eq!(
-        read(
-            400,
-            r#"{"status":400,"messageNumber":20001,"message":"done"}"#
-        ),
-        Answer::AlreadyDone
-    );
-    assert_eq!(
-        read(400, r#"{"messageNumber":"20001"}"#),
-        Answer::AlreadyDone
-    );
-    assert_eq!(
-        read(400, r#"{"messageNumber":20012}"#),
-        Answer::NotYet(refusal(Some(20012), None))
-    );
+    assert_eq!(read(400, r#"{"status":400,"messageNumber":20001,"message":"done"}"#), Answer::AlreadyDone);
+    assert_eq!(read(400, r#"{"messageNumber":"20001"}"#), Answer::AlreadyDone);
+    assert_eq!(read(400, r#"{"messageNumber":20012}"#), Answer::NotYet(refusal(Some(20012), None)));
     let refused = [
-        (
-            r#"{"messageNumber":20023,"message":"comments"}"#,
-            Some(20023),
-            Some("comments"),
-        ),
-        (
-            r#"{"messageNumber":-5,"message":"negative"}"#,
-            None,
-            Some("negative"),
-        ),
+        (r#"{"messageNumber":20023,"message":"comments"}"#, Some(20023), Some("comments")),
+        (r#"{"messageNumber":-5,"message":"negative"}"#, None, Some("negative")),
         (r#"{"message":"no number"}"#, None, Some("no number")),
         ("<html>", None, None),
         ("[]", None, None),
         ("", None, None),
     ];
     for (body, number, message) in refused {
-        assert_eq!(
-            read(400, body),
-            Answer::Refused(refusal(number, message)),
-            "{body}"
-        );
+        assert_eq!(read(400, body), Answer::Refused(refusal(number, message)), "{body}");
     }
     for status in [301, 401, 403, 404, 408, 409, 429, 500, 503] {
-        assert_eq!(
-            read(status, r#"{"messageNumber":20001}"#),
-            Answer::Unclear,
-            "{status}"
-        );
+        assert_eq!(read(status, r#"{"messageNumber":20001}"#), Answer::Unclear, "{status}");
     }
 }
 

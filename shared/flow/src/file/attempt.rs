@@ -253,7 +253,8 @@ impl<'a> Attempt<'a> {
     /// The run was changed by somebody else. If all they did was to supersede it, it is still ours to drain.
     async fn adopt_supersession(&mut self, key: &crate::ports::Key) -> Result<(), Stop> {
         let Some(found) = self.kit.ledger.get::<Run>(key).await? else { return Err(Stop::Fenced) };
-        let ours = found.value.lease == self.committed.value.lease && found.value.attempt == self.committed.value.attempt;
+        let ours =
+            found.value.lease == self.committed.value.lease && found.value.attempt == self.committed.value.attempt;
         if !ours || found.value.superseded_by.is_none() || self.committed.value.superseded_by.is_some() {
             return Err(Stop::Fenced);
         }
@@ -380,4 +381,3 @@ pub(super) fn reject(run: &Run, reason: impl Into<String>) -> Halt {
 
 /// The result of a phase.
 pub(super) type Worked = Result<(), Halt>;
-

@@ -18,9 +18,9 @@ use rc_zip_tokio::{HasCursor, ReadZipWithSize};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::StreamReader;
 
+use crate::Transient;
 use crate::ledger::run::Encoding;
 use crate::ports::{ByteStream, ObjectRef, Source};
-use crate::Transient;
 
 /// Decompression stops at this many times the compressed size, once more than [`RATIO_APPLIES_FROM`] came out.
 const HIGHEST_RATIO: u64 = 250;
@@ -79,7 +79,8 @@ impl Object {
                         return Ok(Some((bytes, state)));
                     }
                     broken if state.reopenings >= REOPENINGS => {
-                        let early = || io::Error::new(io::ErrorKind::ConnectionReset, "the object's stream ended early");
+                        let early =
+                            || io::Error::new(io::ErrorKind::ConnectionReset, "the object's stream ended early");
                         return Err(broken.and_then(Result::err).unwrap_or_else(early));
                     }
                     _ => state.reopenings = state.reopenings.saturating_add(1),
@@ -155,8 +156,7 @@ impl Decoded {
         };
         let read = read.map_err(|e| classify(e, self.produced))?;
         self.produced = self.produced.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-        let too_dense = self.produced > RATIO_APPLIES_FROM
-            && self.produced / HIGHEST_RATIO > self.packed_size;
+        let too_dense = self.produced > RATIO_APPLIES_FROM && self.produced / HIGHEST_RATIO > self.packed_size;
         if too_dense || self.produced > LARGEST_FILE {
             return Err(ReadFault::Broken(format!(
                 "decompression stopped: {} bytes became more than {} (limit: {HIGHEST_RATIO} times, and {} GiB)",
@@ -216,7 +216,9 @@ async fn the_only_entry(object: &Object) -> Result<Entry, ReadFault> {
         [entry] if matches!(entry.method, Method::Deflate | Method::Store) => Ok(entry.clone()),
         [entry] => Err(ReadFault::Broken(format!("the zip archive is packed by {:?}, not by Deflate", entry.method))),
         [] => Err(ReadFault::Broken("the zip archive has no file in it".into())),
-        several => Err(ReadFault::Broken(format!("the zip archive has {} files in it; one is expected", several.len()))),
+        several => {
+            Err(ReadFault::Broken(format!("the zip archive has {} files in it; one is expected", several.len())))
+        }
     }
 }
 
@@ -249,8 +251,8 @@ fn store_fault(error: io::Error) -> Transient {
 
 /// An error of the decoder is the file's fault; one that came through it from the store is not.
 fn classify(error: io::Error, produced: u64) -> ReadFault {
-    let from_store = error.kind() == io::ErrorKind::ConnectionReset
-        || error.get_ref().is_some_and(|inner| inner.is::<Transient>());
+    let from_store =
+        error.kind() == io::ErrorKind::ConnectionReset || error.get_ref().is_some_and(|inner| inner.is::<Transient>());
     if from_store {
         return ReadFault::Transient(store_fault(error));
     }
@@ -259,4 +261,3 @@ fn classify(error: io::Error, produced: u64) -> ReadFault {
         _ => format!("the compressed file is damaged after {produced} decoded bytes: {error}"),
     })
 }
-

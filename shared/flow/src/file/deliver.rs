@@ -24,9 +24,9 @@ use super::attempt::{Attempt, Halt, Stop, Worked, reject};
 use super::decode::ReadFault;
 use super::head;
 use super::reader::{FileReader, Line, too_long};
+use crate::Failure;
 use crate::ledger::run::{Phase, Position, Run, RunState};
 use crate::trigger::Invocation;
-use crate::Failure;
 
 /// What the rows of one file mean, and how they are written for the target.
 pub struct Rows {

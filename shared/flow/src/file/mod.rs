@@ -28,12 +28,12 @@ pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use publish::{FileToFile, OpenSheet, Sheet};
 pub use rejects::RejectStore;
 
+use crate::Transient;
 use crate::ledger::Ledger;
 use crate::ledger::run::{Phase, RunState};
 use crate::lookups::LookupBook;
 use crate::ports::{Clock, Notifier, Queue, Source, Telemetry};
 use crate::trigger::{Delivery, Invocation, Reply, Trigger};
-use crate::Transient;
 use attempt::Attempt;
 use register::Registered;
 
@@ -193,4 +193,3 @@ async fn try_process(
 
 /// How long a file waits before it looks whether its turn has come.
 const WAITING: Duration = Duration::from_secs(10);
-

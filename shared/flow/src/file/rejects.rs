@@ -83,9 +83,9 @@ impl Rejects {
         let mut next = pieces.clone();
         let number = next.add(attempt);
         let fresh = csv::Writer::from_writer(Vec::new());
-        let reasons = std::mem::replace(&mut self.reasons, fresh).into_inner().map_err(|e| {
-            Transient::because("writing reasons", e.into_error())
-        })?;
+        let reasons = std::mem::replace(&mut self.reasons, fresh)
+            .into_inner()
+            .map_err(|e| Transient::because("writing reasons", e.into_error()))?;
         let rows = std::mem::take(&mut self.rows);
         for (kind, bytes) in [(Kind::Rows, rows), (Kind::Reasons, reasons)] {
             let to = Destination { key: kind.piece(self.flow, run, number, attempt), metadata: Metadata::new() };

@@ -102,7 +102,9 @@ fn notice(flow: &str, run: &Run, files: Option<&RejectFiles>) -> Option<Notice> 
         text.push_str(&format!("Reasons: {}\n", files.reasons));
     }
     if let Some(rows) = files.and_then(|files| files.rows.as_ref()) {
-        text.push_str(&format!("Rejected rows: {rows}\nCorrect them there, and drop the file into the outbox again.\n"));
+        text.push_str(&format!(
+            "Rejected rows: {rows}\nCorrect them there, and drop the file into the outbox again.\n"
+        ));
     }
     let subject = format!("{flow}: file {}", run.state.word());
     Some(Notice { audience, subject, text })

@@ -3,5 +3,5 @@
 mod harness;
 mod order;
 mod publish;
-mod resume;
 mod rest;
+mod resume;

@@ -23,9 +23,7 @@ impl ManualClock {
     /// A clock that shows `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self {
-            now: Arc::new(Mutex::new(start)),
-        }
+        Self { now: Arc::new(Mutex::new(start)) }
     }
 
     /// Makes it show `instant`, which may be earlier than before.
@@ -91,18 +89,12 @@ mod tests {
     async fn sleeps_side_by_side_overlap() {
         let clock = ManualClock::default();
         let start = clock.now();
-        tokio::join!(
-            clock.sleep(Duration::from_secs(5)),
-            clock.sleep(Duration::from_secs(2))
-        );
+        tokio::join!(clock.sleep(Duration::from_secs(5)), clock.sleep(Duration::from_secs(2)));
         assert_eq!(clock.now(), later(start, Duration::from_secs(5)));
     }
 
     #[test]
     fn the_default_instant_is_the_one_documented() {
-        assert_eq!(
-            ManualClock::default().now().to_string(),
-            "2026-07-01T12:00:00Z"
-        );
+        assert_eq!(ManualClock::default().now().to_string(), "2026-07-01T12:00:00Z");
     }
 }

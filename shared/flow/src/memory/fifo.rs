@@ -52,11 +52,7 @@ pub struct Fifo {
 impl Fifo {
     /// An empty queue that hides what was received for `visibility`.
     pub fn new(clock: Arc<dyn Clock>, visibility: Duration) -> Self {
-        Self {
-            state: Arc::default(),
-            clock,
-            visibility,
-        }
+        Self { state: Arc::default(), clock, visibility }
     }
 
     /// Every message that was taken so far, deleted or not, without dropped duplicates.
@@ -74,11 +70,7 @@ impl Fifo {
     /// When the next message comes in sight, in order to move a clock there; `None` when nothing waits.
     #[must_use]
     pub fn next_visible(&self) -> Option<Timestamp> {
-        lock(&self.state)
-            .held
-            .values()
-            .map(|held| held.visible)
-            .min()
+        lock(&self.state).held.values().map(|held| held.visible).min()
     }
 
     /// Up to `most` messages in order, hidden from now on.
@@ -95,17 +87,12 @@ impl Fifo {
                 chosen.push(*position);
             }
         }
-        chosen
-            .into_iter()
-            .filter_map(|position| state.deliver(position, later(now, self.visibility)))
-            .collect()
+        chosen.into_iter().filter_map(|position| state.deliver(position, later(now, self.visibility))).collect()
     }
 
     /// Deletes a message that was handled; a receipt that is no longer the newest deletes nothing.
     pub fn remove(&self, receipt: &Receipt) {
-        lock(&self.state)
-            .held
-            .retain(|_, held| held.receipt.as_ref() != Some(receipt));
+        lock(&self.state).held.retain(|_, held| held.receipt.as_ref() != Some(receipt));
     }
 }
 
@@ -144,23 +131,14 @@ impl Queue for Fifo {
         state.sent.push(message.clone());
         state.counter += 1;
         let position = state.counter;
-        let held = Held {
-            message: message.clone(),
-            sent: now,
-            visible: now,
-            receive_count: 0,
-            receipt: None,
-        };
+        let held = Held { message: message.clone(), sent: now, visible: now, receive_count: 0, receipt: None };
         state.held.insert(position, held);
         Ok(())
     }
 
     async fn hand_back(&self, receipt: &Receipt, delay: Duration) -> Result<(), Transient> {
         if delay > LONGEST_DELAY {
-            return Err(Transient::new(format!(
-                "handing a message back for {} s, at most 12 hours",
-                delay.as_secs()
-            )));
+            return Err(Transient::new(format!("handing a message back for {} s, at most 12 hours", delay.as_secs())));
         }
         let now = self.clock.now();
         let mut state = lock(&self.state);
@@ -188,10 +166,7 @@ impl Inbox for Fifo {
 
 impl fmt::Debug for Fifo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fifo")
-            .field("state", &self.state)
-            .field("visibility", &self.visibility)
-            .finish_non_exhaustive()
+        f.debug_struct("Fifo").field("state", &self.state).field("visibility", &self.visibility).finish_non_exhaustive()
     }
 }
 
@@ -207,18 +182,11 @@ mod tests {
     }
 
     fn message(group: &str, body: &str) -> Outgoing {
-        Outgoing {
-            body: body.to_owned(),
-            group: group.to_owned(),
-            deduplication: format!("{group}-{body}"),
-        }
+        Outgoing { body: body.to_owned(), group: group.to_owned(), deduplication: format!("{group}-{body}") }
     }
 
     fn bodies(deliveries: &[Delivery]) -> Vec<&str> {
-        deliveries
-            .iter()
-            .map(|delivery| delivery.body.as_str())
-            .collect()
+        deliveries.iter().map(|delivery| delivery.body.as_str()).collect()
     }
 
     #[tokio::test]
@@ -241,10 +209,7 @@ mod tests {
         assert!(queue.take(10).is_empty());
         clock.advance(Duration::from_secs(70));
         let again = queue.take(10);
-        assert_eq!(
-            again.first().map(|delivery| delivery.receive_count),
-            Some(2)
-        );
+        assert_eq!(again.first().map(|delivery| delivery.receive_count), Some(2));
     }
 
     #[tokio::test]
@@ -256,10 +221,7 @@ mod tests {
         let first = queue.take(1);
         assert_eq!(bodies(&first), ["a1"]);
         let receipt = first[0].receipt.clone().unwrap();
-        queue
-            .hand_back(&receipt, Duration::from_secs(600))
-            .await
-            .unwrap();
+        queue.hand_back(&receipt, Duration::from_secs(600)).await.unwrap();
         clock.advance(Duration::from_secs(599));
         let meanwhile = queue.take(10);
         assert_eq!(bodies(&meanwhile), ["b1"]);

@@ -14,8 +14,7 @@ use sha2::{Digest, Sha256};
 use super::lock;
 use crate::Transient;
 use crate::ports::{
-    ByteStream, Clock, Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part,
-    Source, UploadId,
+    ByteStream, Clock, Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadId,
 };
 
 /// The smallest part of S3, but for the last one.
@@ -61,31 +60,16 @@ impl State {
         self.counter
     }
 
-    fn add(
-        &mut self,
-        bucket: &str,
-        key: &str,
-        written: Timestamp,
-        content: Option<Content>,
-    ) -> String {
+    fn add(&mut self, bucket: &str, key: &str, written: Timestamp, content: Option<Content>) -> String {
         let id = format!("v{}", self.next());
-        let version = Version {
-            id: id.clone(),
-            written,
-            content,
-        };
-        self.objects
-            .entry((bucket.to_owned(), key.to_owned()))
-            .or_default()
-            .push(version);
+        let version = Version { id: id.clone(), written, content };
+        self.objects.entry((bucket.to_owned(), key.to_owned())).or_default().push(version);
         id
     }
 
     /// The version that `object` means, unless it is a delete marker.
     fn find(&self, object: &ObjectRef) -> Option<(&Version, &Content)> {
-        let versions = self
-            .objects
-            .get(&(object.bucket.clone(), object.key.clone()))?;
+        let versions = self.objects.get(&(object.bucket.clone(), object.key.clone()))?;
         let version = match &object.version {
             None => versions.last()?,
             Some(id) => versions.iter().find(|version| &version.id == id)?,
@@ -109,12 +93,7 @@ pub struct Objects {
 impl Objects {
     /// Empty buckets, in which objects are written at the time of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            state: Arc::default(),
-            clock,
-            chunk: CHUNK,
-            smallest_part: SMALLEST_PART,
-        }
+        Self { state: Arc::default(), clock, chunk: CHUNK, smallest_part: SMALLEST_PART }
     }
 
     /// The same buckets, read in chunks of `bytes` (64 KiB otherwise).
@@ -134,18 +113,12 @@ impl Objects {
     /// One bucket to write into.
     #[must_use]
     pub fn outlet(&self, bucket: &str) -> Bucket {
-        Bucket {
-            objects: self.clone(),
-            name: bucket.to_owned(),
-        }
+        Bucket { objects: self.clone(), name: bucket.to_owned() }
     }
 
     /// Writes an object without metadata, as a system that drops a file does, and says which version it became.
     pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) -> ObjectRef {
-        let to = Destination {
-            key: key.to_owned(),
-            metadata: Metadata::new(),
-        };
+        let to = Destination { key: key.to_owned(), metadata: Metadata::new() };
         self.write(bucket, &to, bytes.into())
     }
 
@@ -162,11 +135,7 @@ impl Objects {
             .objects
             .iter()
             .filter(|((name, _), _)| name == bucket)
-            .filter(|(_, versions)| {
-                versions
-                    .last()
-                    .is_some_and(|newest| newest.content.is_some())
-            })
+            .filter(|(_, versions)| versions.last().is_some_and(|newest| newest.content.is_some()))
             .map(|((_, key), _)| key.clone())
             .collect()
     }
@@ -174,14 +143,8 @@ impl Objects {
     /// The content of the newest version.
     #[must_use]
     pub fn bytes(&self, bucket: &str, key: &str) -> Option<Bytes> {
-        let object = ObjectRef {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            version: None,
-        };
-        lock(&self.state)
-            .find(&object)
-            .map(|(_, content)| content.bytes.clone())
+        let object = ObjectRef { bucket: bucket.to_owned(), key: key.to_owned(), version: None };
+        lock(&self.state).find(&object).map(|(_, content)| content.bytes.clone())
     }
 
     /// All versions of a key, oldest first, without delete markers.
@@ -205,26 +168,14 @@ impl Objects {
     /// The number of uploads into a bucket that were begun and not finished.
     #[must_use]
     pub fn unfinished(&self, bucket: &str) -> usize {
-        lock(&self.state)
-            .uploads
-            .values()
-            .filter(|upload| upload.bucket == bucket)
-            .count()
+        lock(&self.state).uploads.values().filter(|upload| upload.bucket == bucket).count()
     }
 
     fn write(&self, bucket: &str, to: &Destination, bytes: Bytes) -> ObjectRef {
-        let content = Content {
-            etag: format!("\"{}\"", digest([&bytes])),
-            bytes,
-            metadata: to.metadata.clone(),
-        };
+        let content = Content { etag: format!("\"{}\"", digest([&bytes])), bytes, metadata: to.metadata.clone() };
         let now = self.clock.now();
         let id = lock(&self.state).add(bucket, &to.key, now, Some(content));
-        ObjectRef {
-            bucket: bucket.to_owned(),
-            key: to.key.clone(),
-            version: Some(id),
-        }
+        ObjectRef { bucket: bucket.to_owned(), key: to.key.clone(), version: Some(id) }
     }
 }
 
@@ -242,15 +193,13 @@ fn digest<'a>(pieces: impl IntoIterator<Item = &'a Bytes>) -> String {
 #[async_trait]
 impl Source for Objects {
     async fn head(&self, object: &ObjectRef) -> Result<Option<ObjectMeta>, Transient> {
-        Ok(lock(&self.state)
-            .find(object)
-            .map(|(version, content)| ObjectMeta {
-                size: size(&content.bytes),
-                etag: content.etag.clone(),
-                version: Some(version.id.clone()),
-                last_modified: version.written,
-                metadata: content.metadata.clone(),
-            }))
+        Ok(lock(&self.state).find(object).map(|(version, content)| ObjectMeta {
+            size: size(&content.bytes),
+            etag: content.etag.clone(),
+            version: Some(version.id.clone()),
+            last_modified: version.written,
+            metadata: content.metadata.clone(),
+        }))
     }
 
     async fn read(&self, object: &ObjectRef, from: u64) -> Result<ByteStream, Transient> {
@@ -288,44 +237,25 @@ impl Outlet for Bucket {
     async fn begin(&self, to: &Destination) -> Result<UploadId, Transient> {
         let mut state = lock(&self.objects.state);
         let id = format!("u{}", state.next());
-        let upload = Upload {
-            bucket: self.name.clone(),
-            to: to.clone(),
-            parts: BTreeMap::new(),
-        };
+        let upload = Upload { bucket: self.name.clone(), to: to.clone(), parts: BTreeMap::new() };
         state.uploads.insert(id.clone(), upload);
         Ok(UploadId(id))
     }
 
-    async fn part(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: u32,
-        part: Part,
-    ) -> Result<(), Transient> {
+    async fn part(&self, key: &str, upload: &UploadId, number: u32, part: Part) -> Result<(), Transient> {
         if !(1..=MOST_PARTS).contains(&number) {
-            return Err(Transient::new(format!(
-                "writing part {number}, which no upload has"
-            )));
+            return Err(Transient::new(format!("writing part {number}, which no upload has")));
         }
         let mut state = lock(&self.objects.state);
         let bytes = match part {
             Part::Bytes(bytes) => bytes,
-            Part::Copy {
-                source,
-                etag,
-                from,
-                len,
-            } => copied(&state, &source, &etag, from, len)?,
+            Part::Copy { source, etag, from, len } => copied(&state, &source, &etag, from, len)?,
         };
         let upload = state
             .uploads
             .get_mut(&upload.0)
             .filter(|begun| begun.bucket == self.name && begun.to.key == key)
-            .ok_or_else(|| {
-                Transient::new(format!("writing a part of {key}, which has no such upload"))
-            })?;
+            .ok_or_else(|| Transient::new(format!("writing a part of {key}, which has no such upload")))?;
         upload.parts.insert(number, bytes);
         Ok(())
     }
@@ -333,27 +263,16 @@ impl Outlet for Bucket {
     async fn finish(&self, key: &str, upload: &UploadId) -> Result<Finished, Transient> {
         let now = self.objects.clock.now();
         let mut state = lock(&self.objects.state);
-        let Some(begun) = state
-            .uploads
-            .get(&upload.0)
-            .filter(|begun| begun.bucket == self.name && begun.to.key == key)
+        let Some(begun) = state.uploads.get(&upload.0).filter(|begun| begun.bucket == self.name && begun.to.key == key)
         else {
             return Ok(Finished::NoSuchUpload);
         };
         let Some((last, _)) = begun.parts.last_key_value() else {
-            return Err(Transient::new(format!(
-                "finishing {key}, which has no part"
-            )));
+            return Err(Transient::new(format!("finishing {key}, which has no part")));
         };
         let smallest = self.objects.smallest_part;
-        if begun
-            .parts
-            .iter()
-            .any(|(number, part)| number != last && part.len() < smallest)
-        {
-            return Err(Transient::new(format!(
-                "finishing {key}, of which a part but the last is too small"
-            )));
+        if begun.parts.iter().any(|(number, part)| number != last && part.len() < smallest) {
+            return Err(Transient::new(format!("finishing {key}, of which a part but the last is too small")));
         }
         let content = Content {
             bytes: joined(&begun.parts),
@@ -367,22 +286,11 @@ impl Outlet for Bucket {
 }
 
 /// The bytes of a source version, if it is still the one that was validated.
-fn copied(
-    state: &State,
-    source: &ObjectRef,
-    etag: &str,
-    from: u64,
-    len: u64,
-) -> Result<Bytes, Transient> {
+fn copied(state: &State, source: &ObjectRef, etag: &str, from: u64, len: u64) -> Result<Bytes, Transient> {
     let doing = || format!("copying {len} bytes of {} from {from}", source.key);
-    let (_, content) = state
-        .find(source)
-        .ok_or_else(|| Transient::because(doing(), "it is not there"))?;
+    let (_, content) = state.find(source).ok_or_else(|| Transient::because(doing(), "it is not there"))?;
     if content.etag != etag {
-        return Err(Transient::because(
-            doing(),
-            "it is not the version that was validated",
-        ));
+        return Err(Transient::because(doing(), "it is not the version that was validated"));
     }
     let range = usize::try_from(from)
         .ok()
@@ -408,9 +316,7 @@ fn size(bytes: &Bytes) -> u64 {
 
 impl fmt::Debug for Objects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Objects")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
+        f.debug_struct("Objects").field("state", &self.state).finish_non_exhaustive()
     }
 }
 

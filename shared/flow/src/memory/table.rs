@@ -32,10 +32,7 @@ impl Table {
     /// Every item, in order of keys.
     #[must_use]
     pub fn items(&self) -> Vec<Item> {
-        lock(&self.items)
-            .iter()
-            .map(|(key, kept)| item(key, kept))
-            .collect()
+        lock(&self.items).iter().map(|(key, kept)| item(key, kept)).collect()
     }
 
     /// When an item may be forgotten; `None` when it does not say, or is not there.
@@ -46,20 +43,13 @@ impl Table {
 }
 
 fn item(key: &Key, kept: &Kept) -> Item {
-    Item {
-        key: key.clone(),
-        rev: kept.rev,
-        body: kept.body.clone(),
-    }
+    Item { key: key.clone(), rev: kept.rev, body: kept.body.clone() }
 }
 
 /// Refuses what DynamoDB would refuse whatever the table holds.
 fn check(writes: &[Write]) -> Result<(), Transient> {
     if writes.len() > MOST_WRITES {
-        return Err(Transient::new(format!(
-            "committing {} writes, at most {MOST_WRITES} go together",
-            writes.len()
-        )));
+        return Err(Transient::new(format!("committing {} writes, at most {MOST_WRITES} go together", writes.len())));
     }
     let mut keys = BTreeSet::new();
     for write in writes {
@@ -68,15 +58,10 @@ fn check(writes: &[Write]) -> Result<(), Transient> {
             Write::Delete { key, .. } => (key, 0),
         };
         if !keys.insert(key) {
-            return Err(Transient::new(format!(
-                "committing two writes of {}/{}",
-                key.partition, key.sort
-            )));
+            return Err(Transient::new(format!("committing two writes of {}/{}", key.partition, key.sort)));
         }
         if size + key.partition.len() + key.sort.len() > MOST_BYTES {
-            return Err(Transient::new(format!(
-                "writing an item of {size} bytes, at most {MOST_BYTES} fit"
-            )));
+            return Err(Transient::new(format!("writing an item of {size} bytes, at most {MOST_BYTES} fit")));
         }
     }
     Ok(())
@@ -86,10 +71,7 @@ fn check(writes: &[Write]) -> Result<(), Transient> {
 impl Store for Table {
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Transient> {
         let items = lock(&self.items);
-        Ok(keys
-            .iter()
-            .map(|key| items.get(key).map(|kept| item(key, kept)))
-            .collect())
+        Ok(keys.iter().map(|key| items.get(key).map(|kept| item(key, kept))).collect())
     }
 
     async fn commit(&self, writes: &[Write]) -> Result<(), CommitError> {
@@ -107,17 +89,8 @@ impl Store for Table {
         }
         for write in writes {
             match write {
-                Write::Put {
-                    key,
-                    body,
-                    seen,
-                    expires,
-                } => {
-                    let kept = Kept {
-                        rev: seen.map_or(1, |rev| rev + 1),
-                        body: body.clone(),
-                        expires: *expires,
-                    };
+                Write::Put { key, body, seen, expires } => {
+                    let kept = Kept { rev: seen.map_or(1, |rev| rev + 1), body: body.clone(), expires: *expires };
                     items.insert(key.clone(), kept);
                 }
                 Write::Delete { key, .. } => {
@@ -128,20 +101,9 @@ impl Store for Table {
         Ok(())
     }
 
-    async fn list(
-        &self,
-        partition: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<Item>, Transient> {
-        let place = |sort: &str| Key {
-            partition: partition.to_owned(),
-            sort: sort.to_owned(),
-        };
-        let start = after.map_or_else(
-            || Bound::Included(place("")),
-            |sort| Bound::Excluded(place(sort)),
-        );
+    async fn list(&self, partition: &str, after: Option<&str>, limit: u32) -> Result<Vec<Item>, Transient> {
+        let place = |sort: &str| Key { partition: partition.to_owned(), sort: sort.to_owned() };
+        let start = after.map_or_else(|| Bound::Included(place("")), |sort| Bound::Excluded(place(sort)));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(lock(&self.items)
             .range((start, Bound::Unbounded))

@@ -22,22 +22,13 @@ pub struct Targets {
 impl Targets {
     /// A neighbour that answers by `script`. `Err` is a call without an answer; the script decides for itself whether
     /// the neighbour acted before the answer was lost.
-    pub fn new(
-        script: impl Fn(&Call) -> Result<Answer, Transient> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            script: Arc::new(script),
-            calls: Arc::default(),
-        }
+    pub fn new(script: impl Fn(&Call) -> Result<Answer, Transient> + Send + Sync + 'static) -> Self {
+        Self { script: Arc::new(script), calls: Arc::default() }
     }
 
     /// A neighbour that answers every call with `status` and `body`.
     pub fn answering(status: u16, body: impl Into<Bytes>) -> Self {
-        let answer = Answer {
-            status,
-            retry_after: None,
-            body: body.into(),
-        };
+        let answer = Answer { status, retry_after: None, body: body.into() };
         Self::new(move |_| Ok(answer.clone()))
     }
 
@@ -58,8 +49,6 @@ impl Target for Targets {
 
 impl fmt::Debug for Targets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Targets")
-            .field("calls", &lock(&self.calls).len())
-            .finish_non_exhaustive()
+        f.debug_struct("Targets").field("calls", &lock(&self.calls).len()).finish_non_exhaustive()
     }
 }

@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Fifo, ManualClock, Notices, Objects, Reports, Table};
+use super::{Fifo, ManualClock, Notices, Objects, Reports, Table, Targets};
 use crate::file::{FileKit, Limits, RejectStore};
 use crate::ledger::Ledger;
 use crate::ledger::run::{Run, RunId};
 use crate::lookups::LookupBook;
 use crate::message::{BodyStore, MessageKit};
 use crate::ports::{Clock, Notifier, ObjectRef, Source};
+use crate::target::{Pacer, TargetClient};
 use crate::trigger::{Delivery, Invocation};
 
 /// A whole platform in memory: one of each port, and kits for flows over them.
@@ -106,6 +107,14 @@ impl World {
             lookups: self.lookups(flow, lookups),
             retry_limit: jiff::SignedDuration::from_hours(24),
         }
+    }
+
+    /// A neighbour as the flows call it, at a thousand calls per second.
+    #[must_use]
+    pub fn target(&self, name: &'static str, target: Targets) -> TargetClient {
+        let pacer = Pacer::new(self.ledger(), name, 1000, "world".into());
+        let ports: (Arc<dyn Clock>, Arc<dyn Notifier>) = (Arc::new(self.clock.clone()), Arc::new(self.notices.clone()));
+        TargetClient::new(name, Arc::new(target), pacer, ports, Duration::from_secs(20))
     }
 
     /// An invocation by `owner` that may run for 120 seconds from now.

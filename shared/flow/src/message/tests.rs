@@ -302,5 +302,4 @@ async fn twins_of_one_delivery_leave_one_end() {
         work(&bench.kit, &bench.neighbours, &deliveries, &two),
     );
     assert_eq!(bench.message("m1").state, MessageState::Delivered);
-
 }

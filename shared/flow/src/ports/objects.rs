@@ -116,13 +116,7 @@ pub trait Outlet: Send + Sync {
     ///
     /// # Errors
     /// [`Transient`], as above; also when the upload is unknown.
-    async fn part(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: u32,
-        part: Part,
-    ) -> Result<(), Transient>;
+    async fn part(&self, key: &str, upload: &UploadId, number: u32, part: Part) -> Result<(), Transient>;
 
     /// Makes the object of the parts written so far, in order of their numbers.
     ///

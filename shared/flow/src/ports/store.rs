@@ -77,10 +77,5 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`Transient`] when the table cannot say.
-    async fn list(
-        &self,
-        partition: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<Item>, Transient>;
+    async fn list(&self, partition: &str, after: Option<&str>, limit: u32) -> Result<Vec<Item>, Transient>;
 }

@@ -13,10 +13,7 @@ pub async fn a_sleep_is_not_shorter_than_asked(clock: &dyn Clock) -> Kept {
     let before = clock.now();
     clock.sleep(Duration::from_millis(20)).await;
     let slept = clock.now().duration_since(before);
-    holds(
-        slept >= SignedDuration::from_millis(20),
-        "the clock moved less than it slept",
-    )
+    holds(slept >= SignedDuration::from_millis(20), "the clock moved less than it slept")
 }
 
 #[cfg(test)]
@@ -25,8 +22,6 @@ mod in_memory {
 
     #[tokio::test]
     async fn a_sleep_is_not_shorter_than_asked() {
-        super::a_sleep_is_not_shorter_than_asked(&ManualClock::default())
-            .await
-            .unwrap();
+        super::a_sleep_is_not_shorter_than_asked(&ManualClock::default()).await.unwrap();
     }
 }

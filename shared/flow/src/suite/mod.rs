@@ -31,10 +31,7 @@ pub struct Broken {
 
 impl Broken {
     fn new(seen: impl Into<String>) -> Self {
-        Self {
-            behaviour: "",
-            seen: seen.into(),
-        }
+        Self { behaviour: "", seen: seen.into() }
     }
 }
 
@@ -87,11 +84,7 @@ fn same<T: PartialEq + fmt::Debug>(seen: &T, expected: &T) -> Kept {
 
 /// Breaks with `what` unless it `holds`.
 fn holds(holds: bool, what: &str) -> Kept {
-    if holds {
-        Ok(())
-    } else {
-        Err(Broken::new(what))
-    }
+    if holds { Ok(()) } else { Err(Broken::new(what)) }
 }
 
 /// The list of behaviours of a module: `all` runs each in a space of its own and names the one that is broken; the

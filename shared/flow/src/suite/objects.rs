@@ -4,9 +4,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 
 use super::{Broken, Kept, contract, holds, same};
-use crate::ports::{
-    Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadId,
-};
+use crate::ports::{Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadId};
 
 /// The smallest part that is not the last (S3).
 const PART: usize = 5 * 1024 * 1024;
@@ -32,28 +30,18 @@ impl Shelf<'_> {
     }
 
     fn to(&self, name: &str) -> Destination {
-        Destination {
-            key: format!("{}/{name}", self.space),
-            metadata: Metadata::new(),
-        }
+        Destination { key: format!("{}/{name}", self.space), metadata: Metadata::new() }
     }
 
     fn newest(&self, name: &str) -> ObjectRef {
-        ObjectRef {
-            bucket: self.bucket.to_owned(),
-            key: self.to(name).key,
-            version: None,
-        }
+        ObjectRef { bucket: self.bucket.to_owned(), key: self.to(name).key, version: None }
     }
 
     async fn put(&self, name: &str, bytes: impl Into<Bytes>) -> Result<ObjectRef, Broken> {
         self.outlet.put(&self.to(name), bytes.into()).await?;
         let meta = self.head(&self.newest(name)).await?;
         holds(meta.version.is_some(), "the bucket is not versioned")?;
-        Ok(ObjectRef {
-            version: meta.version,
-            ..self.newest(name)
-        })
+        Ok(ObjectRef { version: meta.version, ..self.newest(name) })
     }
 
     async fn head(&self, object: &ObjectRef) -> Result<ObjectMeta, Broken> {
@@ -69,16 +57,11 @@ impl Shelf<'_> {
                 Ok(whole)
             })
             .await;
-        whole
-            .map(BytesMut::freeze)
-            .map_err(|fault| Broken::new(fault.to_string()))
+        whole.map(BytesMut::freeze).map_err(|fault| Broken::new(fault.to_string()))
     }
 
     async fn part(&self, name: &str, upload: &UploadId, number: u32, bytes: Bytes) -> Kept {
-        Ok(self
-            .outlet
-            .part(&self.to(name).key, upload, number, Part::Bytes(bytes))
-            .await?)
+        Ok(self.outlet.part(&self.to(name).key, upload, number, Part::Bytes(bytes)).await?)
     }
 
     async fn finish(&self, name: &str, upload: &UploadId) -> Result<Finished, Broken> {
@@ -88,19 +71,11 @@ impl Shelf<'_> {
 
 /// `len` bytes that differ from place to place, and from `seed` to `seed`.
 fn bytes(seed: u8, len: usize) -> Bytes {
-    (0_u8..251)
-        .cycle()
-        .skip(usize::from(seed))
-        .take(len)
-        .collect()
+    (0_u8..251).cycle().skip(usize::from(seed)).take(len).collect()
 }
 
 fn equal(seen: &Bytes, expected: &[u8]) -> Kept {
-    let what = format!(
-        "{} bytes came, which are not the {} expected",
-        seen.len(),
-        expected.len()
-    );
+    let what = format!("{} bytes came, which are not the {} expected", seen.len(), expected.len());
     holds(seen == expected, &what)
 }
 
@@ -108,36 +83,21 @@ fn equal(seen: &Bytes, expected: &[u8]) -> Kept {
 /// When anything of it differs.
 pub async fn an_object_is_read_as_it_was_put(shelf: &Shelf<'_>) -> Kept {
     let metadata = Metadata::from([("run-id".to_owned(), "r-1".to_owned())]);
-    let to = Destination {
-        metadata: metadata.clone(),
-        ..shelf.to("a.csv")
-    };
+    let to = Destination { metadata: metadata.clone(), ..shelf.to("a.csv") };
     shelf.outlet.put(&to, bytes(0, 200_000)).await?;
     let meta = shelf.head(&shelf.newest("a.csv")).await?;
     same(&meta.size, &200_000)?;
     same(&meta.metadata, &metadata)?;
-    holds(
-        meta.etag.starts_with('"') && meta.etag.ends_with('"'),
-        "the tag has no quotes",
-    )?;
-    equal(
-        &shelf.read(&shelf.newest("a.csv"), 0).await?,
-        &bytes(0, 200_000),
-    )
+    holds(meta.etag.starts_with('"') && meta.etag.ends_with('"'), "the tag has no quotes")?;
+    equal(&shelf.read(&shelf.newest("a.csv"), 0).await?, &bytes(0, 200_000))
 }
 
 /// # Errors
 /// When other bytes come.
 pub async fn a_read_from_an_offset_gives_the_rest(shelf: &Shelf<'_>) -> Kept {
     let object = shelf.put("a", bytes(0, 200_000)).await?;
-    equal(
-        &shelf.read(&object, 199_999).await?,
-        &bytes(0, 200_000).slice(199_999..),
-    )?;
-    equal(
-        &shelf.read(&object, 70_001).await?,
-        &bytes(0, 200_000).slice(70_001..),
-    )
+    equal(&shelf.read(&object, 199_999).await?, &bytes(0, 200_000).slice(199_999..))?;
+    equal(&shelf.read(&object, 70_001).await?, &bytes(0, 200_000).slice(70_001..))
 }
 
 /// # Errors
@@ -160,14 +120,7 @@ pub async fn an_empty_object_is_read_as_empty(shelf: &Shelf<'_>) -> Kept {
 /// When it seems to be there.
 pub async fn what_was_never_written_is_not_there(shelf: &Shelf<'_>) -> Kept {
     same(&shelf.source.head(&shelf.newest("nothing")).await?, &None)?;
-    holds(
-        shelf
-            .source
-            .read(&shelf.newest("nothing"), 0)
-            .await
-            .is_err(),
-        "nothing was opened",
-    )
+    holds(shelf.source.read(&shelf.newest("nothing"), 0).await.is_err(), "nothing was opened")
 }
 
 /// # Errors
@@ -185,14 +138,7 @@ pub async fn a_version_stays_as_it_was(shelf: &Shelf<'_>) -> Kept {
 /// # Errors
 /// When a key is taken for another.
 pub async fn keys_may_hold_spaces_signs_and_other_scripts(shelf: &Shelf<'_>) -> Kept {
-    let names = [
-        "a b.csv",
-        "a+b.csv",
-        "a%20b.csv",
-        "a&b=c?d#e.csv",
-        "größe 日本.csv",
-        "a%2Fb.csv",
-    ];
+    let names = ["a b.csv", "a+b.csv", "a%20b.csv", "a&b=c?d#e.csv", "größe 日本.csv", "a%2Fb.csv"];
     for name in names {
         shelf.put(name, name.to_owned()).await?;
     }
@@ -216,25 +162,15 @@ pub async fn nothing_is_visible_before_an_upload_is_finished(shelf: &Shelf<'_>) 
 /// When bytes are missing or misplaced.
 pub async fn a_finished_upload_is_whole(shelf: &Shelf<'_>) -> Kept {
     let metadata = Metadata::from([("run-id".to_owned(), "r-1".to_owned())]);
-    let to = Destination {
-        metadata: metadata.clone(),
-        ..shelf.to("ä b+.csv")
-    };
+    let to = Destination { metadata: metadata.clone(), ..shelf.to("ä b+.csv") };
     let upload = shelf.outlet.begin(&to).await?;
-    for (number, part) in [
-        (3, bytes(3, 17)),
-        (1, bytes(1, PART)),
-        (2, bytes(2, PART + 1)),
-    ] {
+    for (number, part) in [(3, bytes(3, 17)), (1, bytes(1, PART)), (2, bytes(2, PART + 1))] {
         shelf.part("ä b+.csv", &upload, number, part).await?;
     }
     same(&shelf.finish("ä b+.csv", &upload).await?, &Finished::Done)?;
     let expected = [bytes(1, PART), bytes(2, PART + 1), bytes(3, 17)].concat();
     equal(&shelf.read(&shelf.newest("ä b+.csv"), 0).await?, &expected)?;
-    same(
-        &shelf.head(&shelf.newest("ä b+.csv")).await?.metadata,
-        &metadata,
-    )
+    same(&shelf.head(&shelf.newest("ä b+.csv")).await?.metadata, &metadata)
 }
 
 /// # Errors
@@ -264,10 +200,7 @@ pub async fn an_unknown_upload_is_named_so(shelf: &Shelf<'_>) -> Kept {
     let upload = shelf.outlet.begin(&shelf.to("a")).await?;
     shelf.part("a", &upload, 1, bytes(0, 300)).await?;
     same(&shelf.finish("a", &upload).await?, &Finished::Done)?;
-    holds(
-        shelf.part("a", &upload, 2, bytes(0, 300)).await.is_err(),
-        "a part was taken after the end",
-    )?;
+    holds(shelf.part("a", &upload, 2, bytes(0, 300)).await.is_err(), "a part was taken after the end")?;
     let unknown = UploadId(format!("{}x", upload.0));
     same(&shelf.finish("a", &unknown).await?, &Finished::NoSuchUpload)
 }
@@ -280,17 +213,9 @@ pub async fn a_copied_part_is_the_range_asked_for(shelf: &Shelf<'_>) -> Kept {
     let etag = shelf.head(&source).await?.etag;
     shelf.put(name, "a newer version").await?;
     let upload = shelf.outlet.begin(&shelf.to("a")).await?;
-    let copy = |from, len| Part::Copy {
-        source: source.clone(),
-        etag: etag.clone(),
-        from,
-        len,
-    };
+    let copy = |from, len| Part::Copy { source: source.clone(), etag: etag.clone(), from, len };
     let key = shelf.to("a").key;
-    shelf
-        .outlet
-        .part(&key, &upload, 1, copy(7, size(PART)?))
-        .await?;
+    shelf.outlet.part(&key, &upload, 1, copy(7, size(PART)?)).await?;
     shelf.outlet.part(&key, &upload, 2, copy(0, 1)).await?;
     same(&shelf.finish("a", &upload).await?, &Finished::Done)?;
     let expected = [bytes(0, PART + 7).slice(7..), bytes(0, 1)].concat();
@@ -303,16 +228,8 @@ pub async fn a_copy_of_what_was_not_validated_is_refused(shelf: &Shelf<'_>) -> K
     let source = shelf.put("source", bytes(0, 1000)).await?;
     let upload = shelf.outlet.begin(&shelf.to("a")).await?;
     let etag = "\"00000000000000000000000000000000\"".to_owned();
-    let part = Part::Copy {
-        source,
-        etag,
-        from: 0,
-        len: 10,
-    };
-    let copied = shelf
-        .outlet
-        .part(&shelf.to("a").key, &upload, 1, part)
-        .await;
+    let part = Part::Copy { source, etag, from: 0, len: 10 };
+    let copied = shelf.outlet.part(&shelf.to("a").key, &upload, 1, part).await;
     holds(copied.is_err(), "another tag was copied")
 }
 
@@ -353,19 +270,11 @@ mod tests {
     impl Memory {
         pub(super) fn new() -> Self {
             let objects = Objects::new(Arc::new(ManualClock::default()));
-            Self {
-                outlet: objects.outlet("bucket"),
-                objects,
-            }
+            Self { outlet: objects.outlet("bucket"), objects }
         }
 
         pub(super) fn ports(&self, space: &str) -> Shelf<'_> {
-            Shelf {
-                source: &self.objects,
-                outlet: &self.outlet,
-                bucket: "bucket",
-                space: space.to_owned(),
-            }
+            Shelf { source: &self.objects, outlet: &self.outlet, bucket: "bucket", space: space.to_owned() }
         }
     }
 }

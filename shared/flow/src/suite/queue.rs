@@ -47,10 +47,7 @@ impl Line<'_> {
                 return Ok(taken);
             }
         }
-        Err(Broken::new(format!(
-            "{} messages came, not {count}",
-            taken.len()
-        )))
+        Err(Broken::new(format!("{} messages came, not {count}", taken.len())))
     }
 
     async fn delete(&self, deliveries: &[Delivery]) -> Kept {
@@ -62,17 +59,11 @@ impl Line<'_> {
 }
 
 fn receipt(delivery: &Delivery) -> Result<&Receipt, Broken> {
-    delivery
-        .receipt
-        .as_ref()
-        .ok_or_else(|| Broken::new("a delivery without a receipt"))
+    delivery.receipt.as_ref().ok_or_else(|| Broken::new("a delivery without a receipt"))
 }
 
 fn bodies(deliveries: &[Delivery]) -> Vec<&str> {
-    deliveries
-        .iter()
-        .map(|delivery| delivery.body.as_str())
-        .collect()
+    deliveries.iter().map(|delivery| delivery.body.as_str()).collect()
 }
 
 /// # Errors
@@ -83,15 +74,9 @@ pub async fn a_group_is_delivered_in_order(line: &Line<'_>) -> Kept {
     }
     let taken = line.take(3).await?;
     same(&bodies(&taken), &vec!["1", "2", "3"])?;
-    let sequences: Vec<&String> = taken
-        .iter()
-        .filter_map(|delivery| delivery.sequence.as_ref())
-        .collect();
+    let sequences: Vec<&String> = taken.iter().filter_map(|delivery| delivery.sequence.as_ref()).collect();
     same(&sequences.len(), &3)?;
-    holds(
-        sequences.is_sorted_by(|a, b| a < b),
-        "the sequence numbers do not grow",
-    )?;
+    holds(sequences.is_sorted_by(|a, b| a < b), "the sequence numbers do not grow")?;
     line.delete(&taken).await
 }
 
@@ -111,31 +96,13 @@ pub async fn a_repeated_message_is_taken_once(line: &Line<'_>) -> Kept {
 pub async fn a_message_handed_back_comes_again(line: &Line<'_>) -> Kept {
     line.send("a", "1").await?;
     let first = line.take(1).await?;
-    same(
-        &first
-            .iter()
-            .map(|delivery| delivery.receive_count)
-            .collect::<Vec<_>>(),
-        &vec![1],
-    )?;
+    same(&first.iter().map(|delivery| delivery.receive_count).collect::<Vec<_>>(), &vec![1])?;
     for delivery in &first {
-        line.queue
-            .hand_back(receipt(delivery)?, Duration::ZERO)
-            .await?;
+        line.queue.hand_back(receipt(delivery)?, Duration::ZERO).await?;
     }
     let second = line.take(1).await?;
-    same(
-        &second
-            .iter()
-            .map(|delivery| delivery.receive_count)
-            .collect::<Vec<_>>(),
-        &vec![2],
-    )?;
-    let id = |deliveries: &[Delivery]| {
-        deliveries
-            .first()
-            .map(|delivery| delivery.message_id.clone())
-    };
+    same(&second.iter().map(|delivery| delivery.receive_count).collect::<Vec<_>>(), &vec![2])?;
+    let id = |deliveries: &[Delivery]| deliveries.first().map(|delivery| delivery.message_id.clone());
     same(&id(&second), &id(&first))?;
     line.delete(&second).await
 }
@@ -149,17 +116,12 @@ pub async fn a_group_waits_behind_the_message_being_handled(line: &Line<'_>) -> 
     let first = line.take(1).await?;
     same(&bodies(&first), &vec!["a1"])?;
     for delivery in &first {
-        line.queue
-            .hand_back(receipt(delivery)?, Duration::from_secs(20))
-            .await?;
+        line.queue.hand_back(receipt(delivery)?, Duration::from_secs(20)).await?;
     }
     let other = line.take(1).await?;
     same(&bodies(&other), &vec!["b1"])?;
     line.delete(&other).await?;
-    holds(
-        line.inbox.receive(10).await?.is_empty(),
-        "a group went on without its first message",
-    )?;
+    holds(line.inbox.receive(10).await?.is_empty(), "a group went on without its first message")?;
 
     line.delete(&first).await?;
     let last = line.take(1).await?;
@@ -173,11 +135,7 @@ pub async fn a_group_waits_behind_the_message_being_handled(line: &Line<'_>) -> 
 /// When an id is refused, or two are taken for one.
 pub async fn a_group_may_have_any_name(line: &Line<'_>) -> Kept {
     let long = "x".repeat(300);
-    for (group, body) in [
-        ("größe 1", "größe 1"),
-        ("größe  1", "größe  1"),
-        (long.as_str(), long.as_str()),
-    ] {
+    for (group, body) in [("größe 1", "größe 1"), ("größe  1", "größe  1"), (long.as_str(), long.as_str())] {
         line.send(group, body).await?;
     }
     let taken = line.take(3).await?;
@@ -206,18 +164,11 @@ mod tests {
 
     impl Memory {
         pub(super) fn new() -> Self {
-            Self(Fifo::new(
-                Arc::new(ManualClock::default()),
-                Duration::from_secs(70),
-            ))
+            Self(Fifo::new(Arc::new(ManualClock::default()), Duration::from_secs(70)))
         }
 
         pub(super) fn ports(&self, space: &str) -> Line<'_> {
-            Line {
-                queue: &self.0,
-                inbox: &self.0,
-                space: space.to_owned(),
-            }
+            Line { queue: &self.0, inbox: &self.0, space: space.to_owned() }
         }
     }
 }

@@ -20,27 +20,15 @@ impl Ledger<'_> {
     }
 
     fn key(&self, sort: &str) -> Key {
-        Key {
-            partition: self.space.clone(),
-            sort: sort.to_owned(),
-        }
+        Key { partition: self.space.clone(), sort: sort.to_owned() }
     }
 
     fn put(&self, sort: &str, body: &str, seen: Option<u64>) -> Write {
-        Write::Put {
-            key: self.key(sort),
-            body: body.to_owned(),
-            seen,
-            expires: None,
-        }
+        Write::Put { key: self.key(sort), body: body.to_owned(), seen, expires: None }
     }
 
     fn item(&self, sort: &str, rev: u64, body: &str) -> Item {
-        Item {
-            key: self.key(sort),
-            rev,
-            body: body.to_owned(),
-        }
+        Item { key: self.key(sort), rev, body: body.to_owned() }
     }
 
     async fn read(&self, sort: &str) -> Result<Option<Item>, Broken> {
@@ -75,17 +63,10 @@ pub async fn what_was_never_written_is_not_there(ledger: &Ledger<'_>) -> Kept {
 /// # Errors
 /// When an answer is missing, or stands in the wrong place.
 pub async fn reads_are_answered_one_by_one_in_the_order_asked(ledger: &Ledger<'_>) -> Kept {
-    ledger
-        .store
-        .commit(&[ledger.put("a", "1", None), ledger.put("b", "2", None)])
-        .await?;
+    ledger.store.commit(&[ledger.put("a", "1", None), ledger.put("b", "2", None)]).await?;
     let keys = ["b", "nothing", "a", "b"].map(|sort| ledger.key(sort));
-    let expected = vec![
-        Some(ledger.item("b", 1, "2")),
-        None,
-        Some(ledger.item("a", 1, "1")),
-        Some(ledger.item("b", 1, "2")),
-    ];
+    let expected =
+        vec![Some(ledger.item("b", 1, "2")), None, Some(ledger.item("a", 1, "1")), Some(ledger.item("b", 1, "2"))];
     same(&ledger.store.get(&keys).await?, &expected)?;
     same(&ledger.store.get(&[]).await?, &Vec::new())
 }
@@ -97,46 +78,28 @@ pub async fn reads_are_answered_one_by_one_in_the_order_asked(ledger: &Ledger<'_
 pub async fn a_hundred_and_more_items_are_read_at_once(ledger: &Ledger<'_>) -> Kept {
     let sorts: Vec<String> = (0..125).map(|number| format!("{number:03}")).collect();
     for some in sorts.chunks(25) {
-        let writes: Vec<Write> = some
-            .iter()
-            .map(|sort| ledger.put(sort, sort, None))
-            .collect();
+        let writes: Vec<Write> = some.iter().map(|sort| ledger.put(sort, sort, None)).collect();
         ledger.store.commit(&writes).await?;
     }
     let keys: Vec<Key> = sorts.iter().map(|sort| ledger.key(sort)).collect();
-    let expected: Vec<Option<Item>> = sorts
-        .iter()
-        .map(|sort| Some(ledger.item(sort, 1, sort)))
-        .collect();
+    let expected: Vec<Option<Item>> = sorts.iter().map(|sort| Some(ledger.item(sort, 1, sort))).collect();
     same(&ledger.store.get(&keys).await?, &expected)
 }
 
 /// # Errors
 /// When it is created twice.
 pub async fn what_exists_is_not_created_again(ledger: &Ledger<'_>) -> Kept {
-    ledger
-        .store
-        .commit(&[ledger.put("a", "first", None)])
-        .await?;
+    ledger.store.commit(&[ledger.put("a", "first", None)]).await?;
     ledger.refuses(&[ledger.put("a", "second", None)]).await?;
-    same(
-        &ledger.read("a").await?,
-        &Some(ledger.item("a", 1, "first")),
-    )
+    same(&ledger.read("a").await?, &Some(ledger.item("a", 1, "first")))
 }
 
 /// # Errors
 /// When a revision is skipped or used twice.
 pub async fn every_write_adds_one_to_the_revision(ledger: &Ledger<'_>) -> Kept {
     ledger.store.commit(&[ledger.put("a", "1", None)]).await?;
-    ledger
-        .store
-        .commit(&[ledger.put("a", "2", Some(1))])
-        .await?;
-    ledger
-        .store
-        .commit(&[ledger.put("a", "3", Some(2))])
-        .await?;
+    ledger.store.commit(&[ledger.put("a", "2", Some(1))]).await?;
+    ledger.store.commit(&[ledger.put("a", "3", Some(2))]).await?;
     same(&ledger.read("a").await?, &Some(ledger.item("a", 3, "3")))
 }
 
@@ -144,10 +107,7 @@ pub async fn every_write_adds_one_to_the_revision(ledger: &Ledger<'_>) -> Kept {
 /// When it is taken.
 pub async fn a_write_with_a_stale_revision_is_refused(ledger: &Ledger<'_>) -> Kept {
     ledger.store.commit(&[ledger.put("a", "1", None)]).await?;
-    ledger
-        .store
-        .commit(&[ledger.put("a", "2", Some(1))])
-        .await?;
+    ledger.store.commit(&[ledger.put("a", "2", Some(1))]).await?;
     ledger.refuses(&[ledger.put("a", "late", Some(1))]).await?;
     ledger.refuses(&[ledger.put("a", "early", Some(3))]).await?;
     same(&ledger.read("a").await?, &Some(ledger.item("a", 2, "2")))
@@ -163,15 +123,9 @@ pub async fn a_write_over_what_is_gone_is_refused(ledger: &Ledger<'_>) -> Kept {
 /// # Errors
 /// When it is removed, or stays although it may go.
 pub async fn only_the_revision_seen_is_removed(ledger: &Ledger<'_>) -> Kept {
-    let delete = |seen| Write::Delete {
-        key: ledger.key("a"),
-        seen,
-    };
+    let delete = |seen| Write::Delete { key: ledger.key("a"), seen };
     ledger.store.commit(&[ledger.put("a", "1", None)]).await?;
-    ledger
-        .store
-        .commit(&[ledger.put("a", "2", Some(1))])
-        .await?;
+    ledger.store.commit(&[ledger.put("a", "2", Some(1))]).await?;
     ledger.refuses(&[delete(1)]).await?;
     same(&ledger.read("a").await?, &Some(ledger.item("a", 2, "2")))?;
     ledger.store.commit(&[delete(2)]).await?;
@@ -182,38 +136,19 @@ pub async fn only_the_revision_seen_is_removed(ledger: &Ledger<'_>) -> Kept {
 /// # Errors
 /// When it cannot be created, or remembers the revisions of the one before.
 pub async fn what_was_removed_begins_again_at_one(ledger: &Ledger<'_>) -> Kept {
-    let delete = Write::Delete {
-        key: ledger.key("a"),
-        seen: 1,
-    };
+    let delete = Write::Delete { key: ledger.key("a"), seen: 1 };
     ledger.store.commit(&[ledger.put("a", "1", None)]).await?;
     ledger.store.commit(&[delete]).await?;
-    ledger
-        .store
-        .commit(&[ledger.put("a", "again", None)])
-        .await?;
-    same(
-        &ledger.read("a").await?,
-        &Some(ledger.item("a", 1, "again")),
-    )
+    ledger.store.commit(&[ledger.put("a", "again", None)]).await?;
+    same(&ledger.read("a").await?, &Some(ledger.item("a", 1, "again")))
 }
 
 /// # Errors
 /// When a part of a refused commit is seen.
 pub async fn a_commit_is_all_or_nothing(ledger: &Ledger<'_>) -> Kept {
-    ledger
-        .store
-        .commit(&[ledger.put("a", "1", None), ledger.put("b", "1", None)])
-        .await?;
-    let delete = Write::Delete {
-        key: ledger.key("b"),
-        seen: 1,
-    };
-    let writes = [
-        ledger.put("a", "2", Some(1)),
-        delete,
-        ledger.put("c", "new", None),
-    ];
+    ledger.store.commit(&[ledger.put("a", "1", None), ledger.put("b", "1", None)]).await?;
+    let delete = Write::Delete { key: ledger.key("b"), seen: 1 };
+    let writes = [ledger.put("a", "2", Some(1)), delete, ledger.put("c", "new", None)];
     let stale = ledger.put("d", "stale", Some(7));
     let mut refused = writes.to_vec();
     refused.push(stale);
@@ -239,12 +174,8 @@ pub async fn a_commit_of_nothing_is_made(ledger: &Ledger<'_>) -> Kept {
 /// When both win, or none.
 pub async fn of_two_writers_of_one_revision_one_wins(ledger: &Ledger<'_>) -> Kept {
     ledger.store.commit(&[ledger.put("a", "1", None)]).await?;
-    let (left, right) = (
-        [ledger.put("a", "left", Some(1))],
-        [ledger.put("a", "right", Some(1))],
-    );
-    let (left, right) =
-        futures_util::join!(ledger.store.commit(&left), ledger.store.commit(&right));
+    let (left, right) = ([ledger.put("a", "left", Some(1))], [ledger.put("a", "right", Some(1))]);
+    let (left, right) = futures_util::join!(ledger.store.commit(&left), ledger.store.commit(&right));
     let winner = match (left, right) {
         (Ok(()), Err(CommitError::Conflict)) => "left",
         (Err(CommitError::Conflict), Ok(())) => "right",
@@ -265,16 +196,9 @@ pub async fn a_partition_is_listed_in_order(ledger: &Ledger<'_>) -> Kept {
         neighbour.put("a", "not ours", None),
     ];
     ledger.store.commit(&writes).await?;
-    let expected = vec![
-        ledger.item("a", 1, "1"),
-        ledger.item("b", 1, "2"),
-        ledger.item("b#1", 1, "3"),
-        ledger.item("ä", 1, "4"),
-    ];
-    same(
-        &ledger.store.list(&ledger.space, None, 100).await?,
-        &expected,
-    )
+    let expected =
+        vec![ledger.item("a", 1, "1"), ledger.item("b", 1, "2"), ledger.item("b#1", 1, "3"), ledger.item("ä", 1, "4")];
+    same(&ledger.store.list(&ledger.space, None, 100).await?, &expected)
 }
 
 /// # Errors
@@ -283,10 +207,7 @@ pub async fn a_list_goes_on_after_a_place(ledger: &Ledger<'_>) -> Kept {
     let writes = ["a", "b", "c"].map(|sort| ledger.put(sort, sort, None));
     ledger.store.commit(&writes).await?;
     let first = ledger.store.list(&ledger.space, None, 2).await?;
-    same(
-        &first,
-        &vec![ledger.item("a", 1, "a"), ledger.item("b", 1, "b")],
-    )?;
+    same(&first, &vec![ledger.item("a", 1, "a"), ledger.item("b", 1, "b")])?;
     let second = ledger.store.list(&ledger.space, Some("b"), 2).await?;
     same(&second, &vec![ledger.item("c", 1, "c")])?;
     let between = ledger.store.list(&ledger.space, Some("aa"), 1).await?;
@@ -302,10 +223,7 @@ pub async fn a_list_goes_on_after_a_place(ledger: &Ledger<'_>) -> Kept {
 pub async fn a_list_is_not_cut_by_the_size_of_its_items(ledger: &Ledger<'_>) -> Kept {
     let large = "x".repeat(300 * 1024);
     for sort in ["a", "b", "c", "d", "e"] {
-        ledger
-            .store
-            .commit(&[ledger.put(sort, &large, None)])
-            .await?;
+        ledger.store.commit(&[ledger.put(sort, &large, None)]).await?;
     }
     let listed = ledger.store.list(&ledger.space, None, 5).await?;
     same(&listed.len(), &5)
@@ -341,10 +259,7 @@ mod tests {
 
     impl Memory {
         pub(super) fn ports(&self, space: &str) -> Ledger<'_> {
-            Ledger {
-                store: &self.0,
-                space: space.to_owned(),
-            }
+            Ledger { store: &self.0, space: space.to_owned() }
         }
     }
 }

@@ -107,10 +107,8 @@ impl Pacer {
         let used_up = block.left == 0 && block.next.is_some_and(|next| next >= oldest);
         block.size = if used_up { (block.size * 2).clamp(1, self.largest_block) } else { 1 };
         let slots = self.spacing.saturating_mul(i32::try_from(block.size).unwrap_or(i32::MAX));
-        let begin = self
-            .move_to(block, |next| next.max(now).saturating_add(slots).unwrap_or(Timestamp::MAX))
-            .await?
-            .max(now);
+        let begin =
+            self.move_to(block, |next| next.max(now).saturating_add(slots).unwrap_or(Timestamp::MAX)).await?.max(now);
         block.left = block.size - 1;
         block.next = begin.saturating_add(self.spacing).ok();
         Ok(begin)

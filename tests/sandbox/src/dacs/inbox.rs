@@ -39,11 +39,8 @@ impl Inbox {
     pub fn state(&self) -> Value {
         let book = locked(&self.0);
         let row = |(file, row): &(String, Row)| {
-            let fields: serde_json::Map<_, _> = row
-                .fields
-                .iter()
-                .map(|(name, value)| (name.clone(), json!(value)))
-                .collect();
+            let fields: serde_json::Map<_, _> =
+                row.fields.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
             json!({"file": file, "row": fields})
         };
         json!({"files": book.files, "rows": book.rows.values().map(row).collect::<Vec<_>>()})
@@ -68,11 +65,7 @@ impl Inbox {
 }
 
 /// `PUT /control/dacs/inbox/{key}` with a file's bytes: what DACS makes of them.
-pub async fn put(
-    sandbox: Books,
-    Path(key): Path<String>,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
+pub async fn put(sandbox: Books, Path(key): Path<String>, bytes: Bytes) -> Result<Response, Problem> {
     if !key.starts_with("kwh-avoided/") {
         let reason = "DACS reads only kwh-avoided/ here";
         return Err(Problem::at("key", reason));

@@ -10,14 +10,7 @@ use crate::records::Records;
 use crate::text::instant;
 
 /// Columns of both kinds.
-const COMMON: [&str; 6] = [
-    "EventId",
-    "ProgramId",
-    "SPId",
-    "ActualStartTime",
-    "ActualEndTime",
-    "IntervalSize(Seconds)",
-];
+const COMMON: [&str; 6] = ["EventId", "ProgramId", "SPId", "ActualStartTime", "ActualEndTime", "IntervalSize(Seconds)"];
 /// Columns of kWh Avoided alone; the first is also spelled `TotalkWh`.
 const KWH: [&str; 3] = ["TotalKwh", "EventType", "TotalKwhSavedForPeriod"];
 const KW: [&str; 1] = ["MaxKwDrop"];
@@ -68,12 +61,7 @@ pub struct File {
 
 /// Reads a file to its end, or until it can't be read.
 pub fn read(bytes: &[u8]) -> File {
-    let mut file = File {
-        kind: None,
-        digest: Digest::default(),
-        rows: Vec::new(),
-        found: Vec::new(),
-    };
+    let mut file = File { kind: None, digest: Digest::default(), rows: Vec::new(), found: Vec::new() };
     if let Err(violation) = fill(&mut file, bytes) {
         file.found.push(violation);
     }
@@ -81,23 +69,17 @@ pub fn read(bytes: &[u8]) -> File {
 }
 
 fn fill(file: &mut File, bytes: &[u8]) -> Result<(), Violation> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| Violation::new("(file)", format!("is not UTF-8: {error}")))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| Violation::new("(file)", format!("is not UTF-8: {error}")))?;
     let mut records = Records::new(text);
     let mut fields = Vec::new();
     let wrong = |line: u64, reason: &str| Violation::new(format!("line {line}"), reason);
-    if !records
-        .read(&mut fields)
-        .map_err(|reason| wrong(1, reason))?
-    {
+    if !records.read(&mut fields).map_err(|reason| wrong(1, reason))? {
         return Err(Violation::new("(file)", "has no header"));
     }
     let header = Header::read(&fields)?;
     file.kind = Some(header.kind);
-    while records
-        .read(&mut fields)
-        .map_err(|reason| wrong(records.line(), reason))?
-    {
+    while records.read(&mut fields).map_err(|reason| wrong(records.line(), reason))? {
         match header.row(&fields) {
             Ok(row) => {
                 file.digest.add(fields.iter().map(Cow::as_ref));
@@ -135,11 +117,9 @@ fn at(column: &str, reason: impl Into<String>) -> Wrong {
 
 impl Header {
     fn read(names: &[Cow<'_, str>]) -> Result<Self, Violation> {
-        let wrong =
-            |column: &str, reason: &str| Violation::new(format!("line 1, column {column}"), reason);
+        let wrong = |column: &str, reason: &str| Violation::new(format!("line 1, column {column}"), reason);
         let place = |column: &str| {
-            let spelled =
-                |name: &str| name == column || (column == "TotalKwh" && name == "TotalkWh");
+            let spelled = |name: &str| name == column || (column == "TotalKwh" && name == "TotalkWh");
             let mut places = names.iter().enumerate().filter(|(_, name)| spelled(name));
             match (places.next(), places.next()) {
                 (Some((place, _)), None) => Ok(place),
@@ -158,21 +138,12 @@ impl Header {
             *slot = place(column)?;
         }
         let mut totals = [0; 3];
-        let columns = if kind == Kind::KwhAvoided {
-            &KWH[..]
-        } else {
-            &KW[..]
-        };
+        let columns = if kind == Kind::KwhAvoided { &KWH[..] } else { &KW[..] };
         for (slot, column) in totals.iter_mut().zip(columns.iter().cycle()) {
             *slot = place(column)?;
         }
-        let last = (1_usize..)
-            .take_while(|number| has(&format!("{prefix}{number}")))
-            .last()
-            .unwrap_or(0);
-        let series = (1..=last)
-            .map(|number| place(&format!("{prefix}{number}")))
-            .collect::<Result<Vec<_>, _>>()?;
+        let last = (1_usize..).take_while(|number| has(&format!("{prefix}{number}"))).last().unwrap_or(0);
+        let series = (1..=last).map(|number| place(&format!("{prefix}{number}"))).collect::<Result<Vec<_>, _>>()?;
         let tail = names.len().saturating_sub(last);
         Ok(Self {
             kind,
@@ -200,8 +171,8 @@ impl Header {
         }
         let size = "IntervalSize(Seconds)";
         let seconds = interval.parse::<u32>().ok().filter(|it| *it > 0);
-        let nanos = i128::from(seconds.ok_or_else(|| at(size, "is not a whole number above 0"))?)
-            .saturating_mul(1_000_000_000);
+        let nanos =
+            i128::from(seconds.ok_or_else(|| at(size, "is not a whole number above 0"))?).saturating_mul(1_000_000_000);
         if elapsed % nanos != 0 {
             return Err(at(size, "does not divide the time from start to end"));
         }
@@ -211,30 +182,21 @@ impl Header {
             Kind::KwhAvoided => check_sum(self.totals.map(field), &values)?,
             Kind::KwDrop => check_largest(field(self.totals[0]), &values)?,
         }
-        Ok(Row {
-            key: [event, program, point, &start.to_string()].map(str::to_owned),
-            fields: self.named(record),
-        })
+        Ok(Row { key: [event, program, point, &start.to_string()].map(str::to_owned), fields: self.named(record) })
     }
 
     /// The `n` interval fields of a row; whatever stands beyond them must be empty.
     fn values<'r>(&self, record: &'r [Cow<'_, str>], n: usize) -> Result<Vec<&'r str>, Wrong> {
         let width = self.names.len();
         if !self.open && record.len() != width {
-            return Err(at(
-                "(row)",
-                format!("has {} fields, not {width}", record.len()),
-            ));
+            return Err(at("(row)", format!("has {} fields, not {width}", record.len())));
         }
         let first = width.saturating_sub(self.series.len());
         let fields: Vec<&str> = if self.open {
             record.iter().skip(first).map(Cow::as_ref).collect()
         } else {
             let places = self.series.iter();
-            places
-                .filter_map(|place| record.get(*place))
-                .map(Cow::as_ref)
-                .collect()
+            places.filter_map(|place| record.get(*place)).map(Cow::as_ref).collect()
         };
         let (values, beyond) = fields
             .split_at_checked(n)
@@ -251,10 +213,7 @@ impl Header {
             Kind::KwDrop => format!("KwDrop{number}"),
         });
         let names = self.names.iter().cloned().chain(beyond);
-        names
-            .zip(record.iter().map(|value| value.to_string()))
-            .filter(|(_, value)| !value.is_empty())
-            .collect()
+        names.zip(record.iter().map(|value| value.to_string())).filter(|(_, value)| !value.is_empty()).collect()
     }
 }
 
@@ -269,8 +228,7 @@ fn check_sum([total, event_type, saved]: [&str; 3], values: &[&str]) -> Result<(
     let saved = Quantity::read(saved).map_err(|reason| at(column, reason))?;
     let (mut sum, mut twice_tolerance) = (Quantity::ZERO, saved.last_digit());
     for (number, value) in (1..).zip(values) {
-        let value =
-            Quantity::read(value).map_err(|reason| at(&format!("KwhSaved{number}"), reason))?;
+        let value = Quantity::read(value).map_err(|reason| at(&format!("KwhSaved{number}"), reason))?;
         sum = sum.plus(value);
         twice_tolerance = twice_tolerance.plus(value.last_digit());
     }
@@ -289,19 +247,14 @@ fn check_largest(max: &str, values: &[&str]) -> Result<(), Wrong> {
         if value.is_empty() {
             continue;
         }
-        let value =
-            Quantity::read(value).map_err(|reason| at(&format!("KwDrop{number}"), reason))?;
+        let value = Quantity::read(value).map_err(|reason| at(&format!("KwDrop{number}"), reason))?;
         if largest.is_none_or(|it| value.exceeds(it)) {
             largest = Some(value);
         }
     }
     let Some(largest) = largest else {
         let no_data = max.is_empty() || max.eq_ignore_ascii_case("no data");
-        return if no_data {
-            Ok(())
-        } else {
-            Err(at(column, "is given, yet there is no data"))
-        };
+        return if no_data { Ok(()) } else { Err(at(column, "is given, yet there is no data")) };
     };
     let max = Quantity::read(max).map_err(|reason| at(column, reason))?;
     if max.exceeds(largest) || largest.exceeds(max) {
@@ -320,9 +273,7 @@ mod tests {
     fn found(header: &str, row: &str) -> Option<String> {
         let file = read(format!("{header}\n{row}\n").as_bytes());
         assert_eq!(file.digest.rows == 1, file.found.is_empty(), "{row}");
-        file.found
-            .first()
-            .map(|it| format!("{}: {}", it.field, it.reason))
+        file.found.first().map(|it| format!("{}: {}", it.field, it.reason))
     }
 
     #[test]
@@ -331,10 +282,7 @@ mod tests {
         assert_eq!(found(KW_HEADER, row), None);
         let row = "4011,Economic,1234512345,1122334455,2022-12-13T14:30:00-05:00,2022-12-13T16:30:00-05:00,1800,75.00,33.00,5.00,8.00,10.00,10.00";
         assert_eq!(found(KWH_HEADER, row), None);
-        assert_eq!(
-            found(&KWH_HEADER.replace("TotalKwh,", "TotalkWh,"), row),
-            None
-        );
+        assert_eq!(found(&KWH_HEADER.replace("TotalKwh,", "TotalkWh,"), row), None);
     }
 
     #[test]
@@ -353,10 +301,7 @@ mod tests {
     fn a_row_that_contradicts_itself_is_found() {
         let kwh = |end: &str, size: &str, saved: &str, values: &str| {
             let start = "2026-07-01T14:00:00Z";
-            found(
-                KWH_HEADER,
-                &format!("1,Economic,2,3,{start},{end},{size},9,{saved},{values}"),
-            )
+            found(KWH_HEADER, &format!("1,Economic,2,3,{start},{end},{size},9,{saved},{values}"))
         };
         let end = "2026-07-01T14:30:00Z";
         // Three numbers printed to hundredths: 0.015 may be lost in rounding.

@@ -73,14 +73,8 @@ pub fn routes() -> Router<Shared> {
     let enrollments = "/dacs/rest/apis/cross/digitalAssets/programEnrollments";
     Router::new()
         .route("/dacs/health", get(health))
-        .route(
-            "/dacs/rest/apis/common/sync/syncRequest/{id}",
-            patch(sync_requests::patch),
-        )
-        .route(
-            &format!("{enrollments}/postAcknowledgement"),
-            post(sync_requests::post_acknowledgement),
-        )
+        .route("/dacs/rest/apis/common/sync/syncRequest/{id}", patch(sync_requests::patch))
+        .route(&format!("{enrollments}/postAcknowledgement"), post(sync_requests::post_acknowledgement))
 }
 
 async fn health() -> Response {
@@ -92,10 +86,7 @@ pub fn since(sandbox: &Shared, release: Release) -> Result<(), Problem> {
     if sandbox.dacs.release() >= release {
         return Ok(());
     }
-    let message = format!(
-        "DACS {} has no such call, it came with {release}.",
-        sandbox.dacs.release()
-    );
+    let message = format!("DACS {} has no such call, it came with {release}.", sandbox.dacs.release());
     Err(Problem::new(StatusCode::NOT_FOUND, message))
 }
 

@@ -16,10 +16,8 @@ use crate::problem::{Problem, Violation};
 use crate::shape::{Field, Kind, may, must, violations};
 use crate::{Release, Shared, json_response, message};
 
-const PARAMETER: &[Field] = &[
-    must("parameterSequence", Kind::Whole(1, 99_999)),
-    must("messageParameterValue", Kind::Text(2000)),
-];
+const PARAMETER: &[Field] =
+    &[must("parameterSequence", Kind::Whole(1, 99_999)), must("messageParameterValue", Kind::Text(2000))];
 
 const EXCEPTION: &[Field] = &[
     must("messageCategory", Kind::Whole(-99_999, 99_999)),
@@ -114,10 +112,7 @@ struct Entry {
 impl SyncRequests {
     /// No sync request; `create_unknown` takes acknowledgements of unknown ones as if sent.
     pub fn new(create_unknown: bool) -> Self {
-        let book = Book {
-            create_unknown,
-            ..Book::default()
-        };
+        let book = Book { create_unknown, ..Book::default() };
         Self(Mutex::new(book))
     }
 
@@ -126,12 +121,7 @@ impl SyncRequests {
         let mut book = locked(&self.0);
         let request = book.requests.entry(id.to_owned()).or_default();
         request.state = state;
-        request.history.push(Entry {
-            order,
-            call: "control",
-            state,
-            body: None,
-        });
+        request.history.push(Entry { order, call: "control", state, body: None });
     }
 
     /// Whether acknowledgements of unknown sync requests are taken.
@@ -142,10 +132,7 @@ impl SyncRequests {
     /// Forgets all.
     pub fn clear(&self) {
         let mut book = locked(&self.0);
-        *book = Book {
-            create_unknown: book.create_unknown,
-            ..Book::default()
-        };
+        *book = Book { create_unknown: book.create_unknown, ..Book::default() };
     }
 
     /// The books as JSON.
@@ -159,19 +146,10 @@ impl SyncRequests {
         })
     }
 
-    fn acknowledge(
-        &self,
-        order: u64,
-        id: &str,
-        call: &'static str,
-        body: Value,
-    ) -> Result<Standing, Problem> {
+    fn acknowledge(&self, order: u64, id: &str, call: &'static str, body: Value) -> Result<Standing, Problem> {
         let mut book = locked(&self.0);
         if !book.create_unknown && !book.requests.contains_key(id) {
-            return Err(
-                Problem::at("syncRequestId", format!("{id} is not a sync request"))
-                    .numbered(REFUSED),
-            );
+            return Err(Problem::at("syncRequestId", format!("{id} is not a sync request")).numbered(REFUSED));
         }
         let request = book.requests.entry(id.to_owned()).or_default();
         request.calls = request.calls.saturating_add(1);
@@ -179,13 +157,8 @@ impl SyncRequests {
             request.refusals = request.refusals.saturating_add(1);
             return Err(problem);
         }
-        let state = if listed(&body, "exceptionInfo") {
-            Standing::Error
-        } else {
-            Standing::Synchronized
-        };
-        let repeated =
-            request.state == state && request.history.last().and_then(Entry::body) == Some(&body);
+        let state = if listed(&body, "exceptionInfo") { Standing::Error } else { Standing::Synchronized };
+        let repeated = request.state == state && request.history.last().and_then(Entry::body) == Some(&body);
         if repeated {
             request.repeats = request.repeats.saturating_add(1);
             return Ok(state);
@@ -193,12 +166,7 @@ impl SyncRequests {
         request.state = state;
         request.effects = request.effects.saturating_add(1);
         let registrations = registrations(&body);
-        request.history.push(Entry {
-            order,
-            call,
-            state,
-            body: Some(body),
-        });
+        request.history.push(Entry { order, call, state, body: Some(body) });
         book.effects = book.effects.saturating_add(1);
         book.registrations.extend(registrations);
         Ok(state)
@@ -215,14 +183,10 @@ impl SyncRequest {
     fn may_be_acknowledged(&self, id: &str) -> Result<(), Problem> {
         match self.state {
             Standing::Sent | Standing::Error => Ok(()),
-            Standing::Synchronized => Err(refusal(
-                format!("Sync request {id} is already acknowledged."),
-                ALREADY_ACKNOWLEDGED,
-            )),
-            Standing::Pending => Err(refusal(
-                format!("Sync request {id} has not been sent yet."),
-                NOT_ALLOWED_YET,
-            )),
+            Standing::Synchronized => {
+                Err(refusal(format!("Sync request {id} is already acknowledged."), ALREADY_ACKNOWLEDGED))
+            }
+            Standing::Pending => Err(refusal(format!("Sync request {id} has not been sent yet."), NOT_ALLOWED_YET)),
         }
     }
 }
@@ -232,11 +196,7 @@ fn refusal(message: String, number: i32) -> Problem {
 }
 
 /// `PATCH …/syncRequest/{id}`.
-pub async fn patch(
-    sandbox: Books,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
+pub async fn patch(sandbox: Books, Path(id): Path<String>, request: Request) -> Result<Response, Problem> {
     let body = message(request).await?;
     let mut found = wrong(&body, PATCH);
     if body.get("syncRequestId").and_then(Value::as_str) != Some(&id) {
@@ -254,12 +214,7 @@ pub async fn post_acknowledgement(sandbox: Books, request: Request) -> Result<Re
     acknowledge(&sandbox, "postAcknowledgement", body, found)
 }
 
-fn acknowledge(
-    sandbox: &Shared,
-    call: &'static str,
-    body: Value,
-    found: Vec<Violation>,
-) -> Result<Response, Problem> {
+fn acknowledge(sandbox: &Shared, call: &'static str, body: Value, found: Vec<Violation>) -> Result<Response, Problem> {
     if !found.is_empty() {
         return Err(Problem::invalid(found).numbered(REFUSED));
     }
@@ -291,9 +246,7 @@ fn wrong(body: &Value, shape: &[Field]) -> Vec<Violation> {
 }
 
 fn listed(body: &Value, name: &str) -> bool {
-    body.get(name)
-        .and_then(Value::as_array)
-        .is_some_and(|list| !list.is_empty())
+    body.get(name).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
 }
 
 /// Items of `list` whose `key` an earlier item has too.
@@ -303,9 +256,7 @@ fn twice(body: &Value, list: &str, key: &str) -> Vec<Violation> {
     let keys: Vec<_> = items.iter().map(|item| item.get(key)).collect();
     keys.iter()
         .enumerate()
-        .filter(|(position, it)| {
-            it.is_some() && keys.iter().take(*position).any(|other| other == *it)
-        })
+        .filter(|(position, it)| it.is_some() && keys.iter().take(*position).any(|other| other == *it))
         .map(|(position, _)| Violation::new(format!("{list}[{position}].{key}"), "is there twice"))
         .collect()
 }

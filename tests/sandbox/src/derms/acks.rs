@@ -26,11 +26,8 @@ const RESPONSE: &[Field] = &[
 
 const RESPONSES: &[Field] = &[must("response", Kind::List(RESPONSE))];
 
-const INNER: &[Field] = &[
-    must("ackType", CODE),
-    must("whenISO", Kind::Utc),
-    must("responses", Kind::Object(RESPONSES)),
-];
+const INNER: &[Field] =
+    &[must("ackType", CODE), must("whenISO", Kind::Utc), must("responses", Kind::Object(RESPONSES))];
 
 const MSG_ACK: &[Field] = &[must("MsgAck", Kind::Object(INNER))];
 
@@ -93,10 +90,7 @@ pub async fn acks(State(sandbox): State<Shared>, request: Request) -> Result<Res
     }
     let first = body.pointer("/MsgAck/responses/response/0/id");
     let id = first.and_then(Value::as_str).unwrap_or_default().to_owned();
-    sandbox
-        .derms
-        .acks
-        .take(sandbox.order.next(), id.clone(), body);
+    sandbox.derms.acks.take(sandbox.order.next(), id.clone(), body);
     Ok(json_response(StatusCode::OK, &json!({ "id": id })))
 }
 
@@ -104,12 +98,8 @@ pub async fn acks(State(sandbox): State<Shared>, request: Request) -> Result<Res
 fn check(body: &Value, found: &mut Vec<Violation>) {
     let list = "MsgAck.responses.response";
     let responses = body.pointer("/MsgAck/responses/response");
-    let Some([envelope, records @ ..]) = responses.and_then(Value::as_array).map(Vec::as_slice)
-    else {
-        found.push(Violation::new(
-            list,
-            "must hold the envelope's own response",
-        ));
+    let Some([envelope, records @ ..]) = responses.and_then(Value::as_array).map(Vec::as_slice) else {
+        found.push(Violation::new(list, "must hold the envelope's own response"));
         return;
     };
     let value = envelope.get("value").and_then(Value::as_str);
@@ -121,10 +111,7 @@ fn check(body: &Value, found: &mut Vec<Violation>) {
     let failures = records.iter().filter(failed).count();
     let ack_type = body.pointer("/MsgAck/ackType").and_then(Value::as_str);
     if ack_type == Some("SUCCESS") && failures > 0 {
-        found.push(Violation::new(
-            "MsgAck.ackType",
-            "is SUCCESS, yet a record failed",
-        ));
+        found.push(Violation::new("MsgAck.ackType", "is SUCCESS, yet a record failed"));
     }
     if records.len() > ALL_RECORDS && failures < records.len() {
         let reason = "above 1,000 records only failures follow";

@@ -156,10 +156,7 @@ impl Answers {
     /// until it is used up, and a line without count replaces what was there.
     pub fn add(&self, line: Line) {
         let mut script = locked(&self.0);
-        let lines = script
-            .lines
-            .entry(line.dacs_message_id.clone())
-            .or_default();
+        let lines = script.lines.entry(line.dacs_message_id.clone()).or_default();
         if line.count.is_none() {
             lines.clear();
         }

@@ -60,14 +60,7 @@ struct Taken {
 
 impl Enrollments {
     /// Books one call, what it was answered and what was told of its devices.
-    pub fn received(
-        &self,
-        order: u64,
-        content: Enroll,
-        body: Value,
-        answer: &Answer,
-        told: &[DeviceAnswer],
-    ) {
+    pub fn received(&self, order: u64, content: Enroll, body: Value, answer: &Answer, told: &[DeviceAnswer]) {
         let body = Arc::new(body);
         let mut book = locked(&self.0);
         let id = content.dacs_message_id.clone();
@@ -115,11 +108,7 @@ impl Enrollments {
     /// The books as JSON.
     pub fn state(&self) -> Value {
         let book = locked(&self.0);
-        let subscriptions: BTreeMap<_, _> = book
-            .subscriptions
-            .iter()
-            .map(|(id, taken)| (id, taken.state()))
-            .collect();
+        let subscriptions: BTreeMap<_, _> = book.subscriptions.iter().map(|(id, taken)| (id, taken.state())).collect();
         json!({
             "messages": book.messages,
             "subscriptions": subscriptions,
@@ -152,14 +141,7 @@ impl Book {
                 "programExternalIdentifier": subscription.program_external_identifier,
             }),
         );
-        let taken = Taken {
-            message_id: id,
-            order,
-            action: content.action(),
-            body,
-            content,
-            told: told.to_vec(),
-        };
+        let taken = Taken { message_id: id, order, action: content.action(), body, content, told: told.to_vec() };
         let key = taken.content.subscription_info.subscription_id.clone();
         self.subscriptions.insert(key, taken);
     }
@@ -171,10 +153,7 @@ impl Book {
         for (subscription_id, taken) in &self.subscriptions {
             let subscription = &taken.content.subscription_info;
             for device in taken.content.devices() {
-                let told = taken
-                    .told
-                    .iter()
-                    .find(|it| it.device_id == device.device_id);
+                let told = taken.told.iter().find(|it| it.device_id == device.device_id);
                 let registration = told.map(|it| it.registration);
                 let absent = registration.is_some_and(|it| it != Registration::Registered);
                 let active = subscription.status == "ACTIVE" && device.status == "ACTIVE";
@@ -196,20 +175,9 @@ impl Book {
 }
 
 impl Message {
-    fn note(
-        &mut self,
-        order: u64,
-        outcome: &'static str,
-        reason: Option<String>,
-        body: Arc<Value>,
-    ) {
+    fn note(&mut self, order: u64, outcome: &'static str, reason: Option<String>, body: Arc<Value>) {
         self.state = outcome;
-        self.history.push(Entry {
-            order,
-            outcome,
-            reason,
-            body,
-        });
+        self.history.push(Entry { order, outcome, reason, body });
     }
 
     fn refuse(&mut self, order: u64, outcome: &'static str, reason: &str, body: Arc<Value>) {

@@ -34,12 +34,8 @@ const SUBSCRIPTION: &[Field] = &[
     may("endDateTimeISO", Kind::Time),
 ];
 
-const GROUP: &[Field] = &[
-    must("category", ID),
-    must("name", ID),
-    must("startDateTimeISO", Kind::Time),
-    may("endDateTimeISO", Kind::Time),
-];
+const GROUP: &[Field] =
+    &[must("category", ID), must("name", ID), must("startDateTimeISO", Kind::Time), may("endDateTimeISO", Kind::Time)];
 
 const DEVICE: &[Field] = &[
     must("deviceId", Kind::Text(12)),
@@ -202,9 +198,7 @@ pub async fn enroll(State(sandbox): State<Shared>, request: Request) -> Result<R
 /// The reason to refuse a message that names what DERMS does not know.
 fn unknown(sandbox: &Shared, content: &Enroll) -> Option<String> {
     let answers = &sandbox.derms.answers;
-    let unknown_place = content
-        .service_point()
-        .filter(|id| answers.knows_no_service_point(id));
+    let unknown_place = content.service_point().filter(|id| answers.knows_no_service_point(id));
     if let Some(id) = unknown_place {
         return Some(format!("service point {id} is unknown"));
     }
@@ -223,14 +217,10 @@ fn read(body: &Value) -> Result<Enroll, Vec<Violation>> {
     if !found.is_empty() {
         return Err(found);
     }
-    let content: Enroll = serde_json::from_value(body.clone())
-        .map_err(|error| vec![Violation::new("(message)", error.to_string())])?;
+    let content: Enroll =
+        serde_json::from_value(body.clone()).map_err(|error| vec![Violation::new("(message)", error.to_string())])?;
     check(&content, &mut found);
-    if found.is_empty() {
-        Ok(content)
-    } else {
-        Err(found)
-    }
+    if found.is_empty() { Ok(content) } else { Err(found) }
 }
 
 /// The rules that hold between fields.
@@ -238,10 +228,7 @@ fn check(content: &Enroll, found: &mut Vec<Violation>) {
     let status = content.subscription_info.status.as_str();
     let action = content.action();
     if (action == Action::Unenroll) != (status == "INACTIVE") {
-        found.push(Violation::new(
-            "action",
-            format!("{action:?} does not fit a subscription that is {status}"),
-        ));
+        found.push(Violation::new("action", format!("{action:?} does not fit a subscription that is {status}")));
     }
     if action == Action::Replace {
         replaced(content.devices(), found);
@@ -291,10 +278,7 @@ fn twice(devices: &[Device], found: &mut Vec<Violation>) {
 
 fn located(location: &Location, found: &mut Vec<Violation>) {
     if location.service_point_id.is_none() && !location.controllable_devices.is_empty() {
-        found.push(Violation::new(
-            "locationInfo.servicePointId",
-            "is missing, and there are devices",
-        ));
+        found.push(Violation::new("locationInfo.servicePointId", "is missing, and there are devices"));
     }
 }
 

@@ -65,12 +65,7 @@ pub fn read(bytes: &[u8], keep: bool) -> Result<Content, Vec<Violation>> {
         Ok(false) => return Err(vec![Violation::new("text/csv", "has no header")]),
         Err(reason) => return Err(vec![Violation::new("line 1", reason)]),
     };
-    let mut part = Part {
-        keep,
-        content: Content::default(),
-        seen: HashSet::new(),
-        found: Vec::new(),
-    };
+    let mut part = Part { keep, content: Content::default(), seen: HashSet::new(), found: Vec::new() };
     while part.found.len() < ENOUGH {
         match records.read(&mut fields) {
             Ok(true) => part.row(&header, &fields, records.line()),
@@ -81,11 +76,7 @@ pub fn read(bytes: &[u8], keep: bool) -> Result<Content, Vec<Violation>> {
             }
         }
     }
-    if part.found.is_empty() {
-        Ok(part.content)
-    } else {
-        Err(part.found)
-    }
+    if part.found.is_empty() { Ok(part.content) } else { Err(part.found) }
 }
 
 /// Where each column stands in the records.
@@ -116,18 +107,11 @@ impl Header {
         if !found.is_empty() {
             return Err(found);
         }
-        Ok(Self {
-            positions: COLUMNS.map(|column| names.iter().position(|name| name == column)),
-            width: names.len(),
-        })
+        Ok(Self { positions: COLUMNS.map(|column| names.iter().position(|name| name == column)), width: names.len() })
     }
 
     fn arrange<'r>(&self, record: &'r [Cow<'_, str>]) -> [&'r str; 12] {
-        self.positions.map(|position| {
-            position
-                .and_then(|it| record.get(it))
-                .map_or("", Cow::as_ref)
-        })
+        self.positions.map(|position| position.and_then(|it| record.get(it)).map_or("", Cow::as_ref))
     }
 }
 
@@ -159,11 +143,7 @@ impl Part {
         if !self.seen.insert(fingerprint([head_end, nic, program])) {
             // "Within one call to the target, identical = once, different = the later one is
             // rejected" (contracts.md §6): either way a call holds a key once.
-            self.wrong(
-                line,
-                "nicId",
-                "this device and program are in the call twice",
-            );
+            self.wrong(line, "nicId", "this device and program are in the call twice");
         }
         if self.found.len() > before {
             return;
@@ -254,20 +234,7 @@ mod tests {
                     -1.5,Y,2026-07-01T06:00:00-05:00,N-1,SUMMER,HEAD-A,D-1,\n";
         let content = read(text.as_bytes(), true).unwrap();
         assert_eq!(content.digest.rows, 1);
-        let expected = [
-            "D-1",
-            "HEAD-A",
-            "N-1",
-            "SUMMER",
-            "-1.5",
-            "Y",
-            "2026-07-01T06:00:00-05:00",
-            "",
-            "",
-            "",
-            "",
-            "",
-        ];
+        let expected = ["D-1", "HEAD-A", "N-1", "SUMMER", "-1.5", "Y", "2026-07-01T06:00:00-05:00", "", "", "", "", ""];
         assert_eq!(content.rows[0].fields, expected);
     }
 
@@ -275,35 +242,14 @@ mod tests {
     fn every_bad_field_is_named_by_line_and_column() {
         let rows = [
             ("D-1,H,N-1,P,,N,2026-07-01T06:00:00Z", None),
-            (
-                "D-1,H,N-1,P,,Y,2026-07-01T06:00:00Z",
-                Some("line 2, column score"),
-            ),
-            (
-                "D-1,H,N-1,P,NaN,Y,2026-07-01T06:00:00Z",
-                Some("line 2, column score"),
-            ),
-            (
-                "D-1,H,N-1,P,1,y,2026-07-01T06:00:00Z",
-                Some("line 2, column available"),
-            ),
-            (
-                "D-1,H,N-1,P,1,Y,2026-07-01T06:00:00",
-                Some("line 2, column scoreDateTime"),
-            ),
-            (
-                "D-1,H,N-1,P,1,Y,2026-02-30T06:00:00Z",
-                Some("line 2, column scoreDateTime"),
-            ),
+            ("D-1,H,N-1,P,,Y,2026-07-01T06:00:00Z", Some("line 2, column score")),
+            ("D-1,H,N-1,P,NaN,Y,2026-07-01T06:00:00Z", Some("line 2, column score")),
+            ("D-1,H,N-1,P,1,y,2026-07-01T06:00:00Z", Some("line 2, column available")),
+            ("D-1,H,N-1,P,1,Y,2026-07-01T06:00:00", Some("line 2, column scoreDateTime")),
+            ("D-1,H,N-1,P,1,Y,2026-02-30T06:00:00Z", Some("line 2, column scoreDateTime")),
             ("D-1,H,N-1,P,1,Y,", Some("line 2, column scoreDateTime")),
-            (
-                "D-1234567890x,H,N-1,P,1,Y,2026-07-01T06:00:00Z",
-                Some("line 2, column deviceId"),
-            ),
-            (
-                "D-1,,N-1,P,1,Y,2026-07-01T06:00:00Z",
-                Some("line 2, column headEndSystem"),
-            ),
+            ("D-1234567890x,H,N-1,P,1,Y,2026-07-01T06:00:00Z", Some("line 2, column deviceId")),
+            ("D-1,,N-1,P,1,Y,2026-07-01T06:00:00Z", Some("line 2, column headEndSystem")),
             ("D-1,H,N-1,P,1,Y", Some("line 2")),
             ("", Some("line 2")),
         ];
@@ -324,11 +270,7 @@ mod tests {
             (String::new(), "text/csv"),
         ];
         for (header, expected) in cases {
-            assert!(
-                fields(&header).iter().any(|it| it == expected),
-                "{header:?}: {:?}",
-                fields(&header)
-            );
+            assert!(fields(&header).iter().any(|it| it == expected), "{header:?}: {:?}", fields(&header));
         }
     }
 

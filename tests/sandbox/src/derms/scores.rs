@@ -20,11 +20,8 @@ use crate::problem::{Problem, Violation};
 use crate::shape::{self, Kind, must, violations};
 use crate::{Shared, json_response, media_type};
 
-const ENVELOPE: &[shape::Field] = &[
-    must("scoreFileId", Kind::Text(255)),
-    must("part", Kind::Whole(1, 1_000_000)),
-    must("last", Kind::Flag),
-];
+const ENVELOPE: &[shape::Field] =
+    &[must("scoreFileId", Kind::Text(255)), must("part", Kind::Whole(1, 1_000_000)), must("last", Kind::Flag)];
 
 /// Largest JSON part, in bytes.
 const ENVELOPE_LIMIT: usize = 16 * 1024;
@@ -84,11 +81,7 @@ impl Scores {
     /// Sets and the order in which they counted, without single scores.
     pub fn summary(&self) -> Value {
         let book = locked(&self.0);
-        let sets: BTreeMap<_, _> = book
-            .sets
-            .iter()
-            .map(|(id, set)| (id, set.state()))
-            .collect();
+        let sets: BTreeMap<_, _> = book.sets.iter().map(|(id, set)| (id, set.state())).collect();
         json!({
             "sets": sets,
             "landed": book.landed,
@@ -108,33 +101,17 @@ impl Scores {
         state
     }
 
-    fn take(
-        &self,
-        order: u64,
-        envelope: &Envelope,
-        bytes: u64,
-        content: Content,
-    ) -> Result<(), Problem> {
+    fn take(&self, order: u64, envelope: &Envelope, bytes: u64, content: Content) -> Result<(), Problem> {
         let mut book = locked(&self.0);
         let open = |(_, set): &(&String, &Set)| set.counted.is_none();
         let fresh = Set {
             opened: order,
-            opened_while_open: book
-                .sets
-                .iter()
-                .filter(open)
-                .map(|(id, _)| id.clone())
-                .collect(),
+            opened_while_open: book.sets.iter().filter(open).map(|(id, _)| id.clone()).collect(),
             ..Set::default()
         };
         let known = book.sets.get(&envelope.score_file_id);
-        known
-            .unwrap_or(&fresh)
-            .check(envelope, content.digest.rows)?;
-        let set = book
-            .sets
-            .entry(envelope.score_file_id.clone())
-            .or_insert(fresh);
+        known.unwrap_or(&fresh).check(envelope, content.digest.rows)?;
+        let set = book.sets.entry(envelope.score_file_id.clone()).or_insert(fresh);
         if set.put(envelope, bytes, content) {
             book.effects = book.effects.saturating_add(1);
         }
@@ -235,11 +212,7 @@ impl Book {
                 if self.latest.get(&key).is_some_and(|it| it.at > row.at) {
                     continue;
                 }
-                let latest = Latest {
-                    at: row.at,
-                    score_file_id: id.to_owned(),
-                    row,
-                };
+                let latest = Latest { at: row.at, score_file_id: id.to_owned(), row };
                 self.latest.insert(key, latest);
             }
         }
@@ -264,8 +237,7 @@ pub async fn device_scores(
     State(sandbox): State<Shared>,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
-    let multipart = multipart
-        .map_err(|error| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.body_text()))?;
+    let multipart = multipart.map_err(|error| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.body_text()))?;
     let limit = sandbox.config.score_part_limit;
     let (envelope, csv) = parts(multipart, limit).await?;
     let envelope = read_envelope(&envelope)?;
@@ -278,29 +250,20 @@ pub async fn device_scores(
         .map_err(Problem::invalid)?;
     let rows = content.digest.rows;
     let order = sandbox.order.next();
-    sandbox
-        .derms
-        .scores
-        .take(order, &envelope, bytes, content)?;
-    let status = if sandbox.derms.answers.scores_accepted() {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::OK
-    };
-    let answer =
-        json!({"scoreFileId": envelope.score_file_id, "part": envelope.part, "rows": rows});
+    sandbox.derms.scores.take(order, &envelope, bytes, content)?;
+    let status = if sandbox.derms.answers.scores_accepted() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let answer = json!({"scoreFileId": envelope.score_file_id, "part": envelope.part, "rows": rows});
     Ok(json_response(status, &answer))
 }
 
 fn read_envelope(bytes: &[u8]) -> Result<Envelope, Problem> {
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| Problem::at("application/json", error.to_string()))?;
+    let value: Value =
+        serde_json::from_slice(bytes).map_err(|error| Problem::at("application/json", error.to_string()))?;
     let found = violations(&value, ENVELOPE);
     if !found.is_empty() {
         return Err(Problem::invalid(found));
     }
-    serde_json::from_value(value)
-        .map_err(|error| Problem::at("application/json", error.to_string()))
+    serde_json::from_value(value).map_err(|error| Problem::at("application/json", error.to_string()))
 }
 
 /// The JSON part and the CSV part, told apart by their content type.
@@ -313,10 +276,7 @@ async fn parts(mut multipart: Multipart, limit: usize) -> Result<(Vec<u8>, Vec<u
             "application/json" => (&mut json_part, ENVELOPE_LIMIT),
             "text/csv" => (&mut csv_part, limit),
             _ => {
-                return Err(Problem::at(
-                    format!("part {kind}"),
-                    "must be text/csv or application/json",
-                ));
+                return Err(Problem::at(format!("part {kind}"), "must be text/csv or application/json"));
             }
         };
         if place.is_some() {
@@ -325,27 +285,18 @@ async fn parts(mut multipart: Multipart, limit: usize) -> Result<(Vec<u8>, Vec<u
         *place = Some(bounded(field, &kind, limit).await?);
     }
     let missing = |kind: &str| Problem::invalid(vec![Violation::new(kind, "part is missing")]);
-    Ok((
-        json_part.ok_or_else(|| missing("application/json"))?,
-        csv_part.ok_or_else(|| missing("text/csv"))?,
-    ))
+    Ok((json_part.ok_or_else(|| missing("application/json"))?, csv_part.ok_or_else(|| missing("text/csv"))?))
 }
 
 async fn bounded(mut field: Field<'_>, kind: &str, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     loop {
-        let chunk = field
-            .chunk()
-            .await
-            .map_err(|error| Problem::at(kind, error.body_text()))?;
+        let chunk = field.chunk().await.map_err(|error| Problem::at(kind, error.body_text()))?;
         let Some(chunk) = chunk else {
             return Ok(bytes);
         };
         if bytes.len().saturating_add(chunk.len()) > limit {
-            return Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the {kind} part is over {limit} bytes"),
-            ));
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the {kind} part is over {limit} bytes")));
         }
         bytes.extend_from_slice(&chunk);
     }

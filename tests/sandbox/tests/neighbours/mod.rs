@@ -24,11 +24,7 @@ pub async fn start() -> Neighbours {
 pub async fn start_with(config: Config) -> Neighbours {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let handle = sandbox::serve(listener, config).unwrap();
-    let mut neighbours = Neighbours {
-        handle,
-        http: Client::new(),
-        token: String::new(),
-    };
+    let mut neighbours = Neighbours { handle, http: Client::new(), token: String::new() };
     neighbours.renew().await;
     neighbours
 }
@@ -89,12 +85,7 @@ impl Neighbours {
     pub async fn scores(&self, file: &str, part: u64, last: bool, csv: String) -> (u16, Value) {
         let envelope = json!({"scoreFileId": file, "part": part, "last": last});
         let form = Form::new()
-            .part(
-                "envelope",
-                Part::text(envelope.to_string())
-                    .mime_str("application/json")
-                    .unwrap(),
-            )
+            .part("envelope", Part::text(envelope.to_string()).mime_str("application/json").unwrap())
             .part("scores", Part::text(csv).mime_str("text/csv").unwrap());
         let call = self.http.post(self.url("/derms/device_scores"));
         read(self.as_derms(call).multipart(form).send().await.unwrap()).await
@@ -135,7 +126,5 @@ pub async fn read(answer: Response) -> (u16, Value) {
 /// The fields that a problem document names.
 pub fn named(problem: &Value) -> Vec<&str> {
     let errors = problem["errors"].as_array();
-    errors
-        .map(|list| list.iter().filter_map(|it| it["field"].as_str()).collect())
-        .unwrap_or_default()
+    errors.map(|list| list.iter().filter_map(|it| it["field"].as_str()).collect()).unwrap_or_default()
 }

@@ -29,7 +29,14 @@ pub fn open_sheet(header: &Record<'_>, _: &Lookups) -> Result<Sheet, HeaderFault
     let columns = LAYOUT.resolve(header, &Spelling::default())?;
     let place = columns.place(1).unwrap();
     let own = columns.clone();
-    Ok(Sheet { columns, check: Box::new(move |row| { own.check_width(row.len())?; own.text(row)?; number(row.get(place)) }) })
+    Ok(Sheet {
+        columns,
+        check: Box::new(move |row| {
+            own.check_width(row.len())?;
+            own.text(row)?;
+            number(row.get(place))
+        }),
+    })
 }
 
 pub fn open_rows(header: &Record<'_>, _: &Lookups) -> Result<Rows, HeaderFault> {

@@ -6,10 +6,7 @@ fn objects() -> Objects {
 }
 
 fn to(key: &str) -> Destination {
-    Destination {
-        key: key.to_owned(),
-        metadata: Metadata::new(),
-    }
+    Destination { key: key.to_owned(), metadata: Metadata::new() }
 }
 
 #[tokio::test]
@@ -17,15 +14,7 @@ async fn a_small_part_in_the_middle_is_refused_as_on_s3() {
     let outlet = objects().outlet("inbox");
     let upload = outlet.begin(&to("a")).await.unwrap();
     for number in [1, 2] {
-        outlet
-            .part(
-                "a",
-                &upload,
-                number,
-                Part::Bytes(Bytes::from_static(b"small")),
-            )
-            .await
-            .unwrap();
+        outlet.part("a", &upload, number, Part::Bytes(Bytes::from_static(b"small"))).await.unwrap();
     }
     assert!(outlet.finish("a", &upload).await.is_err());
 }
@@ -36,10 +25,7 @@ async fn many_small_parts_are_taken_when_a_test_asks_for_it() {
     let outlet = objects.outlet("inbox");
     let upload = outlet.begin(&to("a")).await.unwrap();
     for (number, part) in [(1, "ab"), (2, "c")] {
-        outlet
-            .part("a", &upload, number, Part::Bytes(Bytes::from(part)))
-            .await
-            .unwrap();
+        outlet.part("a", &upload, number, Part::Bytes(Bytes::from(part))).await.unwrap();
     }
     assert_eq!(objects.unfinished("inbox"), 1);
     assert_eq!(outlet.finish("a", &upload).await.unwrap(), Finished::Done);
@@ -62,12 +48,6 @@ async fn a_delete_marker_hides_the_object_and_keeps_its_versions() {
 async fn bytes_come_in_chunks_of_the_size_asked_for() {
     let objects = objects().with_chunk(NonZeroUsize::MIN.saturating_add(2));
     let object = objects.put("outbox", "a", "abcdefgh");
-    let chunks: Vec<Bytes> = objects
-        .read(&object, 1)
-        .await
-        .unwrap()
-        .map(Result::unwrap)
-        .collect()
-        .await;
+    let chunks: Vec<Bytes> = objects.read(&object, 1).await.unwrap().map(Result::unwrap).collect().await;
     assert_eq!(chunks, ["bcd", "efg", "h"]);
 }
