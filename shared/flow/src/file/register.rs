@@ -123,13 +123,10 @@ async fn supersede(kit: &FileKit, run: &mut Run, newest: Option<Seen<Newest>>) -
     Ok(writes)
 }
 
-/// Whether it is the run's turn; taken if it is. Files wait for earlier registered ones that are not settled.
+/// Whether it is the run's turn; taken if it is. Files wait for earlier registered ones that are not settled; but the
+/// one that has begun goes on, also when an earlier one is registered after that (contracts.md §6: "one registered after
+/// a later one has started goes next").
 pub(super) async fn take_turn(kit: &FileKit, run: &Run) -> Result<bool, Transient> {
-    let first = kit.ledger.list(&Ticket::partition(kit.flow), None, 1).await?;
-    let Some(first) = first.first() else { return Ok(false) };
-    if decode::<Ticket>(first)?.value.run != run.id {
-        return Ok(false);
-    }
     let key = Turn::key(kit.flow);
     let turn = kit.ledger.get::<Turn>(&key).await?;
     let (mut turn, seen) = turn.map_or((Turn::default(), None), |turn| (turn.value, Some(turn.rev)));
@@ -142,6 +139,11 @@ pub(super) async fn take_turn(kit: &FileKit, run: &Run) -> Result<bool, Transien
             }
         }
         None => {}
+    }
+    let first = kit.ledger.list(&Ticket::partition(kit.flow), None, 1).await?;
+    let Some(first) = first.first() else { return Ok(false) };
+    if decode::<Ticket>(first)?.value.run != run.id {
+        return Ok(false);
     }
     turn.run = Some(run.id.clone());
     if turn.furthest < run.place {

@@ -32,6 +32,20 @@ async fn a_file_that_is_registered_after_a_later_one_has_begun_goes_next_and_is_
 }
 
 #[tokio::test]
+async fn a_file_that_has_begun_goes_on_when_an_earlier_one_is_registered_meanwhile() {
+    let bench = Bench::new();
+    bench.taken.lost_answers.lock().unwrap().push(1);
+    let earlier = bench.drop_file("1.csv", ONE);
+    bench.world.clock.advance(std::time::Duration::from_secs(5));
+    let later = bench.drop_file("2.csv", ONE);
+    assert!(matches!(bench.send(&later).await, Next::Again(_)), "begun, and handed back");
+    assert!(matches!(bench.send(&earlier).await, Next::Again(_)), "waits for the one that has begun");
+    assert_eq!(bench.send(&later).await, Next::Settled(RunState::Delivered));
+    assert_eq!(bench.send(&earlier).await, Next::Settled(RunState::Delivered));
+    assert!(bench.run(&earlier).late);
+}
+
+#[tokio::test]
 async fn an_unfinished_older_version_of_a_key_is_superseded_and_its_rest_is_counted() {
     let bench = Bench::new();
     bench.taken.lost_answers.lock().unwrap().push(1);
