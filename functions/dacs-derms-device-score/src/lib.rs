@@ -14,7 +14,7 @@ use bytes::Bytes;
 use domain::csv::Record;
 use domain::device_score::{DERMS_HEADER, ScoreSheet};
 use domain::layout::HeaderFault;
-use domain::lookups::Lookups;
+use domain::lookups::{Lookups, MapName};
 use flow::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToRest, Rows, serve};
 use flow::ledger::run::Run;
 use flow::ports::{Call, FormPart, Method, Payload};
@@ -29,7 +29,7 @@ mod tests;
 /// The flow's name.
 pub const NAME: &str = "dacs-derms-device-score";
 /// The lookups that it reads.
-pub const LOOKUPS: &[&str] = &["Columns-device-score"];
+pub const LOOKUPS: &[&str] = &["Columns-device-score", "HeadEndSystem"];
 /// The largest part: one POST up to 4 MiB (contracts.md §5).
 pub const PART_SIZE: usize = 4 << 20;
 
@@ -57,8 +57,11 @@ impl Flow {
 /// [`HeaderFault`] naming every column that is missing or doubled.
 pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Rows, HeaderFault> {
     let sheet = ScoreSheet::open(header, &lookups.spelling("device-score"))?;
+    let head_ends = lookups.map(MapName::HeadEndSystem);
     let encode = move |record: &Record<'_>, out: &mut Vec<u8>| {
         let row = sheet.read(record)?;
+        let head_end = head_ends.get(row.head_end_system).map_err(|miss| miss.at("headEndSystem"))?;
+        let row = row.with_head_end_system(head_end);
         row.write_csv(out);
         let (head_end, nic, program) = row.key();
         Ok([head_end, nic, program].join("\0").into_bytes())

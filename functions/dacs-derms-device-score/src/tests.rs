@@ -65,3 +65,18 @@ async fn a_refused_part_ends_the_file_with_the_derms_own_words_and_an_outage_doe
     let (world, down) = (super::tests::world(), Targets::answering(503, ""));
     assert!(!dropped(&world, &down, "D1,HES,N1,SUMMER,1,Y,2026-07-01T06:00:00Z\n").await, "the message stays");
 }
+
+#[tokio::test]
+async fn a_head_end_that_the_lookup_does_not_know_is_a_business_error_of_its_row_naming_lookup_and_value() {
+    let (world, derms) = (world(), Targets::answering(200, ""));
+    world.objects.put("config", "lookups/HeadEndSystem.csv", "key,value\nHES,head-end-1\n");
+    let rows = "D1,HES,N1,SUMMER,1,Y,2026-07-01T06:00:00Z\nD2,OTHER,N2,SUMMER,1,Y,2026-07-01T06:00:00Z\n";
+    assert!(dropped(&world, &derms, rows).await);
+    assert!(form(&derms.calls()[0]).1.contains("D1,head-end-1,N1"));
+    let rejected = world.objects.keys("rejects").into_iter().find(|key| key.ends_with("reasons.csv")).unwrap();
+    let reasons = String::from_utf8(world.objects.bytes("rejects", &rejected).unwrap().to_vec()).unwrap();
+    assert!(
+        reasons.contains("3,headEndSystem,") && reasons.contains("HeadEndSystem") && reasons.contains("OTHER"),
+        "{reasons}"
+    );
+}

@@ -94,7 +94,7 @@ impl MessageCalls for Calls {
         let answer = self.derms.call(&call, context.invocation.deadline).await?;
         match answer.status {
             200 => answered(&answer.body, &message),
-            202 => Ok(Forwarded::Taken(json!({ "messageKey": message.message_key(), "status": "AWAITING_ACK" }))),
+            202 => Ok(Forwarded::Awaited(json!({ "messageKey": message.message_key(), "status": "AWAITING_ACK" }))),
             400..500 => Err(Rejected::new(message.message_key().to_string(), answer.refusal("the DERMS")).into()),
             status => Err(Transient::new(format!("the DERMS answered {status} to /enroll")).into()),
         }

@@ -41,7 +41,7 @@ fn sent(targets: &Targets) -> Value {
 #[tokio::test]
 async fn the_derms_gets_the_whole_state_of_the_devices_under_the_sync_requests_id() {
     let told = told(202, "");
-    let Ok(Forwarded::Taken(result)) = forward(&told).await else { panic!("not taken") };
+    let Ok(Forwarded::Awaited(result)) = forward(&told).await else { panic!("not taken") };
     assert_eq!(result["status"], "AWAITING_ACK");
     let body = sent(&told.derms);
     let message: Value = serde_json::from_slice(MESSAGE).unwrap();

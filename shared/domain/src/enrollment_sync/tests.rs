@@ -151,7 +151,7 @@ fn a_program_that_is_not_listed_is_an_error_only_where_an_id_the_derms_needs_is_
     assert_eq!(completed(&json!({"programId": "90000009"})), miss("90000009"));
     let both = json!({"programId": "90000009", "programCode": "WINTER"});
     assert_eq!(completed(&both), Ok(json!(["90000009", "WINTER", null])));
-    assert_eq!(completed(&json!({"programExternalIdentifier": "PRG-1"})), Ok(json!([null, null, "PRG-1"])));
+    assert_eq!(completed(&json!({"programExternalIdentifier": "PRG-9"})), miss("PRG-9"));
 }
 
 /// The message as the program system writes it.

@@ -23,7 +23,7 @@ use domain::lookups::Lookups;
 use super::attempt::{Attempt, Halt, Stop, Worked, reject};
 use super::decode::ReadFault;
 use super::head;
-use super::reader::{FileReader, Line, too_long};
+use super::reader::{FileReader, Line, has_swallowed, swallowed, too_long};
 use crate::Failure;
 use crate::ledger::run::{Phase, Position, Run, RunState};
 use crate::trigger::Invocation;
@@ -31,8 +31,11 @@ use crate::trigger::Invocation;
 /// What the rows of one file mean, and how they are written for the target.
 pub struct Rows {
     /// Appends one row to what is sent; its key.
-    pub encode: Box<dyn Fn(&Record<'_>, &mut Vec<u8>) -> Result<Vec<u8>, RowFault> + Send + Sync>,
+    pub encode: EncodeRow,
 }
+
+/// Appends one row, in the target's form; its key, or why it is rejected.
+pub type EncodeRow = Box<dyn Fn(&Record<'_>, &mut Vec<u8>) -> Result<Vec<u8>, RowFault> + Send + Sync>;
 
 /// Understands a header.
 pub type OpenRows = fn(&Record<'_>, &Lookups) -> Result<Rows, HeaderFault>;
@@ -92,6 +95,9 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
         let taken = match reader.next() {
             Line::Record(record, at) => {
                 encoded.clear();
+                if has_swallowed(&record) {
+                    attempt.run.reason = Some(swallowed(at));
+                }
                 match (rows.encode)(&record, &mut encoded) {
                     Err(fault) => attempt.reject_row(record.raw(), at, &fault)?,
                     Ok(key) if open.has_room(flow, &encoded) => open.take(attempt, key, &encoded, &record, at)?,
@@ -100,8 +106,9 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
                 // A row that found no room is read again, after the part was sent.
                 reader.position() != at
             }
-            Line::TooLong { at, length } => {
-                attempt.reject_row(b"", at, &RowFault::row(too_long(at, length)))?;
+            Line::TooLong { at, length, unclosed } => {
+                attempt.run.reason = unclosed.then(|| swallowed(at)).or(attempt.run.reason.take());
+                attempt.reject_row(b"", at, &too_long(at, length))?;
                 true
             }
             Line::Nothing => true,

@@ -6,10 +6,12 @@ use domain::layout::HeaderFault;
 use super::attempt::{Attempt, Halt, Stop, reject};
 use super::decode::{self, Decoded, ReadFault};
 use super::reader::{FileReader, moved};
-use crate::ledger::run::{Head, Position, Run};
+use crate::ledger::run::{Encoding, Head, Position, Run};
 
 /// The longest header accepted: it is kept in the ledger with the run.
 const LONGEST_HEADER: usize = 64 << 10;
+/// What is read to find it: a mark and a line end more.
+const LONGEST_BEGINNING: usize = LONGEST_HEADER + 4;
 
 /// The head of the run's file: from the ledger, or read now.
 pub(super) async fn read(attempt: &mut Attempt<'_>) -> Result<Head, Halt> {
@@ -22,33 +24,48 @@ pub(super) async fn read(attempt: &mut Attempt<'_>) -> Result<Head, Halt> {
     let object = attempt.object();
     let encoding = decode::detect(&object).await.map_err(|e| halt(&attempt.run, e))?;
     let mut decoded = Decoded::open(&object, encoding, 0).await.map_err(|e| halt(&attempt.run, e))?;
-    let mut first = vec![0; LONGEST_HEADER + 4];
-    let mut have = 0;
+    let (first, broken) = beginning(&mut decoded).await.map_err(|e| halt(&attempt.run, e))?;
+    let at_end = first.len() < LONGEST_BEGINNING && broken.is_none();
+    // What came out before a file broke may be rubbish: that it is broken is then the reason, not what the rubbish lacks.
+    let head =
+        understand_beginning(encoding, &first, at_end).map_err(|why| reject(&attempt.run, broken.unwrap_or(why)))?;
+    attempt.run.head = Some(head.clone());
+    attempt.run.position = head.rows_at;
+    Ok(head)
+}
+
+/// The first bytes of the file, and why there are no more, if it breaks so early. A file that breaks off soon after its
+/// header still has a header.
+async fn beginning(decoded: &mut Decoded) -> Result<(Vec<u8>, Option<String>), ReadFault> {
+    let mut first = vec![0; LONGEST_BEGINNING];
+    let (mut have, mut broken) = (0, None);
     while have < first.len() {
         match decoded.read(first.get_mut(have..).unwrap_or_default()).await {
             Ok(0) => break,
             Ok(read) => have += read,
-            // A file that breaks off soon after its header still has a header.
-            Err(ReadFault::Broken(_)) if have > 0 => break,
-            Err(fault) => return Err(halt(&attempt.run, fault)),
+            Err(ReadFault::Broken(why)) => {
+                broken = Some(why);
+                break;
+            }
+            Err(fault) => return Err(fault),
         }
     }
-    let at_end = have < first.len();
     first.truncate(have);
+    Ok((first, broken))
+}
+
+fn understand_beginning(encoding: Encoding, first: &[u8], at_end: bool) -> Result<Head, String> {
     if first.is_empty() {
-        return Err(reject(&attempt.run, "the file is empty"));
+        return Err("the file is empty".into());
     }
-    if let Some(foreign) = foreign_encoding(&first) {
-        return Err(reject(&attempt.run, format!("the file is {foreign}; it must be UTF-8")));
+    if let Some(foreign) = foreign_encoding(first) {
+        return Err(format!("the file is {foreign}; it must be UTF-8"));
     }
-    let text = strip_bom(&first);
+    let text = strip_bom(first);
     let bom = text.len() < first.len();
-    let (header, rows_at) = split_header(text, at_end).map_err(|why| reject(&attempt.run, why))?;
+    let (header, rows_at) = split_header(text, at_end)?;
     let rows_at = Position { offset: rows_at.offset + if bom { 3 } else { 0 }, line: rows_at.line };
-    let head = Head { encoding, bom, header, rows_at };
-    attempt.run.head = Some(head.clone());
-    attempt.run.position = rows_at;
-    Ok(head)
+    Ok(Head { encoding, bom, header, rows_at })
 }
 
 /// The header of `text` and where the first row begins, before the mark is counted.

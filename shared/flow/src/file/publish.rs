@@ -13,7 +13,7 @@ use domain::lookups::Lookups;
 
 use super::attempt::{Attempt, Halt, Stop, Worked, reject};
 use super::head;
-use super::reader::{Line, too_long};
+use super::reader::{Line, has_swallowed, swallowed, too_long};
 use super::rejects::too_many;
 use crate::ledger::run::{Encoding, Head, Phase, Position, Run, RunState};
 use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, UploadId};
@@ -28,8 +28,11 @@ pub struct Sheet {
     /// Its columns.
     pub columns: Columns,
     /// Decides one row.
-    pub check: Box<dyn Fn(&Record<'_>) -> Result<(), RowFault> + Send + Sync>,
+    pub check: CheckRow,
 }
+
+/// Decides one row.
+pub type CheckRow = Box<dyn Fn(&Record<'_>) -> Result<(), RowFault> + Send + Sync>;
 
 /// Understands a header.
 pub type OpenSheet = fn(&Record<'_>, &Lookups) -> Result<Sheet, HeaderFault>;
@@ -52,8 +55,10 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worke
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     loop {
         match reader.next() {
+            Line::Record(record, at) if has_swallowed(&record) => return Err(reject(&attempt.run, swallowed(at))),
+            Line::TooLong { at, unclosed: true, .. } => return Err(reject(&attempt.run, swallowed(at))),
             Line::Record(record, at) => attempt.check_row(&sheet, &record, at)?,
-            Line::TooLong { at, length } => attempt.reject_row(b"", at, &RowFault::row(too_long(at, length)))?,
+            Line::TooLong { at, length, .. } => attempt.reject_row(b"", at, &too_long(at, length))?,
             Line::Nothing => {}
             Line::End => break,
             Line::More => {
@@ -85,7 +90,9 @@ fn verdict(attempt: &mut Attempt<'_>, head: &Head, sheet: &Sheet) -> Result<Phas
         return Err(reject(run, "the file has a header and no rows"));
     }
     if counts.rejected == counts.rows {
-        return Err(reject(run, format!("none of the {} rows is valid", counts.rows)));
+        // The file is rejected, but not for one reason: each row keeps its own.
+        run.reason = Some(format!("none of the {} rows is valid", counts.rows));
+        return Ok(Phase::Settle(RunState::Rejected));
     }
     if too_many(run, &attempt.kit.limits) {
         run.reason = Some(format!("held: {} of {} rows were rejected", counts.rejected, counts.rows));

@@ -3,7 +3,8 @@
 //! [`FileReader::fill`] reads, [`FileReader::next`] splits: so a record is borrowed from the buffer and never copied,
 //! and nothing is awaited while it is.
 
-use domain::csv::{Delimiter, MAX_RECORD, Record, Skipper, Split, Splitter};
+use domain::csv::{Delimiter, MAX_RECORD, Record, Skipper, Split, Splitter, TOO_LONG};
+use domain::layout::RowFault;
 
 use super::decode::{Decoded, Object, ReadFault};
 use crate::ledger::run::{Encoding, Position};
@@ -21,6 +22,8 @@ pub enum Line<'a> {
         at: Position,
         /// How long it was.
         length: u64,
+        /// Whether it is a quoted field that was never closed, which has swallowed the rest of the file.
+        unclosed: bool,
     },
     /// Nothing that counts: blank lines, or the middle of a record that is passed by.
     Nothing,
@@ -154,14 +157,29 @@ impl FileReader {
         }
         let at = skipping.from;
         self.skipping = None;
-        Line::TooLong { at, length: self.position.offset - at.offset }
+        Line::TooLong { at, length: self.position.offset - at.offset, unclosed: skipped.unclosed }
     }
 }
 
-/// The reason for a record that was passed by.
+/// The fault of a record that was passed by.
 #[must_use]
-pub fn too_long(at: Position, length: u64) -> String {
-    format!("the record at byte {} is {length} bytes long; at most {MAX_RECORD} are read", at.offset)
+pub fn too_long(at: Position, length: u64) -> RowFault {
+    let limit = u64::try_from(MAX_RECORD).unwrap_or(u64::MAX);
+    let what = if length > limit { format!("it is {length} bytes long") } else { "it has too many fields".to_owned() };
+    RowFault::row(format!("{TOO_LONG}; {what}, from byte {} of the file on", at.offset))
+}
+
+/// A quoted field that was opened at `at` and never closed has swallowed the lines after it: whatever they held, nobody
+/// can tell. A record that only lacks its last quote on the last line is a bad row like any other.
+#[must_use]
+pub fn swallowed(at: Position) -> String {
+    format!("a quoted field that is opened at line {} is never closed: the rest of the file cannot be read", at.line)
+}
+
+/// Whether `record` has swallowed lines after it.
+#[must_use]
+pub fn has_swallowed(record: &Record<'_>) -> bool {
+    record.is_unclosed() && record.lines() > 1
 }
 
 /// The place `bytes` and `lines` further.

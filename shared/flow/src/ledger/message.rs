@@ -3,7 +3,8 @@
 //! ```text
 //!  door: stored ─ queued ─ 202                worker
 //!  ──────────────────▶ Accepted ──────────────▶ Delivered            positive end
-//!                          ▲                 ├─▶ Refused              a business error; the source was told
+//!                          ▲                 ├─▶ AwaitingAck          the target has it, and answers another way
+//!                          │                 ├─▶ Refused              a business error; the source was told
 //!                          │                 └─▶ Failed               given up; the source was told
 //!                          └── sent again, or resubmitted ─┘
 //! ```
@@ -25,6 +26,9 @@ pub enum MessageState {
     Accepted,
     /// The target has it.
     Delivered,
+    /// The target has it, and says later, through another flow, what became of it. Its source may send it again, changed
+    /// or not: that answer may have been negative, and then "correct and resend is the operators' cure" (contracts.md §8).
+    AwaitingAck,
     /// Refused on business grounds, by us or by the target.
     Refused,
     /// Given up after the retry limit.
@@ -32,12 +36,19 @@ pub enum MessageState {
 }
 
 impl MessageState {
+    /// Whether the target took it.
+    #[must_use]
+    pub fn is_taken(self) -> bool {
+        matches!(self, Self::Delivered | Self::AwaitingAck)
+    }
+
     /// The state in one word, for logs, metrics and answers.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Delivered => "delivered",
+            Self::AwaitingAck => "awaiting-ack",
             Self::Refused => "refused",
             Self::Failed => "failed",
         }

@@ -68,7 +68,9 @@ async fn again(
             Ok(Some(HttpReply::new(200, "application/json", result.to_string())))
         }
         MessageState::Accepted | MessageState::Delivered => Ok(Some(problem(&Problem::other_body()))),
-        MessageState::Refused | MessageState::Failed => attempt_anew(kit, identity, known, request).await,
+        MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed => {
+            attempt_anew(kit, identity, known, request).await
+        }
     }
 }
 
@@ -137,7 +139,7 @@ async fn store_body(kit: &MessageKit, identity: &Identity, body: &Bytes) -> Resu
 
 async fn queue(kit: &MessageKit, message: &Message, request: &HttpRequest) -> Result<HttpReply, Transient> {
     let outgoing = Outgoing {
-        body: json!({ "key": message.key }).to_string(),
+        body: json!({ "key": message.key, "attempt": message.attempt }).to_string(),
         group: message.group.clone(),
         // A request is queued once; the same message sent again is queued again, and that is harmless.
         deduplication: request.request_id.clone(),

@@ -84,6 +84,8 @@ pub type Identify = fn(&[u8]) -> Result<Identity, Problem>;
 pub enum Forwarded {
     /// It took it; the value is the message's result.
     Taken(Value),
+    /// It took it, and will say through another flow what became of it; the value is the message's result until then.
+    Awaited(Value),
     /// It answered at once; the source is told next.
     Answered(Answer),
 }

@@ -1,6 +1,7 @@
 //! The message pipeline over the in-memory ports.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -83,7 +84,7 @@ struct Bench {
     world: World,
     kit: MessageKit,
     neighbours: Neighbours,
-    requests: Mutex<u32>,
+    requests: AtomicU32,
 }
 
 impl Bench {
@@ -93,10 +94,7 @@ impl Bench {
     }
 
     async fn post_bytes(&self, body: Bytes) -> HttpReply {
-        let mut requests = self.requests.lock().unwrap();
-        *requests += 1;
-        let id = format!("request-{requests}");
-        drop(requests);
+        let id = format!("request-{}", self.requests.fetch_add(1, Ordering::Relaxed));
         let request = HttpRequest {
             body,
             content_type: None,

@@ -64,9 +64,12 @@ async fn hand_back(kit: &MessageKit, delivery: &Delivery, delay: Duration) {
     }
 }
 
+/// What the queue carries: which message, and for which of its attempts. A nudge that is left over from an earlier
+/// attempt does nothing: it stands further forward in its group than the attempt that was made since.
 #[derive(Deserialize)]
 struct Nudge {
     key: String,
+    attempt: u32,
 }
 
 /// One message. `Ok` when nothing more is to be done for this delivery.
@@ -88,7 +91,7 @@ async fn one(
     let Some(message) = message else {
         return tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await;
     };
-    if message.value.state != MessageState::Accepted {
+    if message.value.state != MessageState::Accepted || message.value.attempt != nudge.attempt {
         return Ok(());
     }
     let mut work = Work { kit, calls, invocation, message: message.value, rev: message.rev, last };
@@ -102,8 +105,8 @@ async fn one(
 
 /// What follows when the target was called.
 enum Step {
-    /// Nothing: the message ends with this result.
-    End(Value),
+    /// Nothing: the message ends so, with this result.
+    End(MessageState, Value),
     /// The source is told.
     Tell(Answered),
 }
@@ -120,17 +123,24 @@ struct Work<'a> {
 
 impl Work<'_> {
     async fn deliver(&mut self) -> Result<(), Transient> {
-        if let Some(newer) = self.overtaken_by() {
-            let reason = format!("message {newer} of the same order was delivered after this one was first sent");
-            return self.end(MessageState::Refused, None, Some(reason)).await;
-        }
         if self.message.answered.is_none() {
-            match self.forward().await? {
-                Step::End(result) => return self.end(MessageState::Delivered, Some(result), None).await,
+            let step = match self.overtaken_by() {
+                Some(newer) => self.overtaken(newer).await?,
+                None => self.forward().await?,
+            };
+            match step {
+                Step::End(state, result) => return self.end(state, Some(result), None).await,
                 Step::Tell(answered) => self.message.answered = Some(answered),
             }
         }
         self.tell_source().await
+    }
+
+    /// It is not delivered any more, and its source hears of that as of every refusal.
+    async fn overtaken(&self, newer: &str) -> Result<Step, Transient> {
+        let reason = format!("message {newer} of the same order was delivered after this one was first sent");
+        let ack = self.calls.negative(&self.body().await?, Ground::Business, &reason).unwrap_or(Value::Null);
+        Ok(Step::Tell(Answered { ack, ends: MessageState::Refused, reason: Some(reason) }))
     }
 
     /// The newer message of the same order that has been delivered already.
@@ -146,7 +156,8 @@ impl Work<'_> {
         let body = self.body().await?;
         let context = Context { invocation: self.invocation, correlation: &self.message.correlation };
         let (ground, ends, reason) = match self.calls.forward(&body, &context).await {
-            Ok(Forwarded::Taken(result)) => return Ok(Step::End(result)),
+            Ok(Forwarded::Taken(result)) => return Ok(Step::End(MessageState::Delivered, result)),
+            Ok(Forwarded::Awaited(result)) => return Ok(Step::End(MessageState::AwaitingAck, result)),
             Ok(Forwarded::Answered(answer)) => return Ok(Step::Tell(answered(answer))),
             Err(Failure::Rejected(rejected)) => (Ground::Business, MessageState::Refused, rejected.reason),
             Err(Failure::Transient(fault)) if self.is_to_be_given_up() => {
@@ -221,7 +232,7 @@ impl Work<'_> {
         self.message.ended = Some(self.kit.clock.now());
         self.notify().await?;
         let mut writes = vec![self.write()?];
-        if state == MessageState::Delivered
+        if state.is_taken()
             && let Some(position) = &self.message.position
             && self.last.as_ref().is_none_or(|last| last.value.position < *position)
         {
@@ -253,7 +264,7 @@ impl Work<'_> {
         let audience = match self.message.state {
             MessageState::Refused => Audience::Business,
             MessageState::Failed => Audience::Technical,
-            MessageState::Delivered | MessageState::Accepted => return Ok(()),
+            MessageState::Delivered | MessageState::AwaitingAck | MessageState::Accepted => return Ok(()),
         };
         let what = format!("a message was {}", self.message.state.word());
         let subject = format!("{}: {what}", self.kit.flow);
@@ -277,7 +288,7 @@ impl Work<'_> {
             outcome,
             correlation: self.message.correlation.clone(),
             received: 1,
-            delivered: u64::from(fault.is_none() && state == MessageState::Delivered),
+            delivered: u64::from(fault.is_none() && state.is_taken()),
             rejected: u64::from(fault.is_none() && state == MessageState::Refused),
             retried: u64::from(delivery.receive_count.saturating_sub(1)),
             lag: now.duration_since(self.message.accepted),

@@ -134,7 +134,21 @@ async fn a_record_over_one_mebibyte_is_passed_by_and_the_rows_around_it_arrive()
     assert_eq!(bench.delivered("in/f.csv").as_deref(), Some("key,value\na,1\nb,3\n"));
     let (rows, reasons) = bench.rejects(&object);
     assert_eq!(rows, None);
-    assert!(reasons.unwrap().contains("3,,the record at byte 14 is 3145731 bytes long"));
+    let reasons = reasons.unwrap();
+    assert!(
+        reasons.contains("3,,") && reasons.contains("3145731 bytes long, from byte 14 of the file on"),
+        "{reasons}"
+    );
+}
+
+#[tokio::test]
+async fn a_quote_that_is_never_closed_rejects_the_file_for_it_has_swallowed_rows_that_nobody_can_count() {
+    let reason = reason_for("key,value\na,1\n\"b,2\nc,3\nd,4\n").await;
+    assert!(reason.contains("opened at line 3 is never closed"), "{reason}");
+    let long = format!("key,value\na,1\n\"b,2\n{}", "c,3\n".repeat(500_000));
+    assert!(reason_for(long).await.contains("opened at line 3"));
+    let (bench, _) = published("key,value\na,1\n\"b,2\n").await;
+    assert_eq!(bench.delivered("in/f.csv").as_deref(), Some("key,value\na,1\n"), "on the last line it is one bad row");
 }
 
 #[tokio::test]
