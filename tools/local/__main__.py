@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from . import account, callers, files, invoke, platform, state
+from . import account, callers, demo, files, invoke, platform, state
 from .progress import Failed
 
 ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
@@ -56,6 +56,8 @@ def _arguments():
     during = verbs.add_parser("during", help="run a command while a platform runs, and stop it afterwards")
     during.add_argument("command", nargs=argparse.REMAINDER)
     during.set_defaults(run=_during)
+
+    verbs.add_parser("demo", help="run all flows, and give an account of what became of it").set_defaults(run=lambda _: demo.demo())
 
     drop = verbs.add_parser("drop", help="put a file where a flow takes it")
     drop.add_argument("flow")

@@ -1,10 +1,14 @@
-"""Runs the emulator in this process, with two things set right that the template's policies rest on.
+"""Runs the emulator in this process, with three things set right: two that the template's policies rest on, and one
+without which its queues would stand still.
 
 TLS: the template lets nobody in without it. The emulator listens on the loopback interface without it, so each request
 is marked as a TLS proxy would mark it; one that says otherwise itself is refused, which is how a test shows the rule.
 
 Partitions of the ledger: a function may touch only the items whose key begins with its flow's name. The emulator does
 not know `dynamodb:LeadingKeys`, so they are read from the request here, as AWS documents it.
+
+Limits of event sources: one that reaches `ScalingConfig` by a template parameter stays text, and comparing it with a
+number ends each round of the poller of all queues (`ESM SQS poller error: '>=' not supported …`). It is made a number.
 
 When it is asked to end, it ends the functions' processes it started first: by itself it would leave them behind.
 """
@@ -16,6 +20,7 @@ import re
 
 from ministack import app as ministack
 from ministack.core import iam_actions
+from ministack.services import lambda_svc
 
 from . import processes
 
@@ -24,6 +29,7 @@ _PARTITION_KEY = "pk"
 
 _emulator = ministack.app
 _dynamodb_context = iam_actions.dynamodb_service_context
+_concurrency = lambda_svc._sqs_esm_concurrency
 
 
 async def _behind_tls(scope, receive, send):
@@ -65,8 +71,16 @@ def _keys_of_query(request):
             yield values.get(placeholder, {}).get("S", "")
 
 
+def _with_a_number(source, *rest):
+    scaling = source.get("ScalingConfig") or {}
+    if "MaximumConcurrency" in scaling:
+        scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
+    return _concurrency(source, *rest)
+
+
 if __name__ == "__main__":
     atexit.register(processes.end_children)
     ministack.app = _behind_tls
     iam_actions.dynamodb_service_context = _with_leading_keys
+    lambda_svc._sqs_esm_concurrency = _with_a_number
     ministack.main()

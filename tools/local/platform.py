@@ -112,6 +112,9 @@ def _start_emulator(mark):
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
+            # Listeners beside the gateway, which would bind to every interface.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
             "MINISTACK_REGION": REGION,
             "LOG_LEVEL": "INFO",
             "TMPDIR": str(state.FOLDER / "tmp"),
@@ -184,16 +187,6 @@ def _deploy(facts, more):
         done = subprocess.run(argv, cwd=state.ROOT, env=environment(facts), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
     if done.returncode:
         raise Failed(f"The template was not deployed; {_why(facts)}see {log}")
-    _number_the_limits(facts)
-
-
-def _number_the_limits(facts):
-    """Sets each event source's limit as a number: the emulator keeps what came from a parameter as text, and stops."""
-    functions = client(facts, "lambda")
-    for source in functions.list_event_source_mappings()["EventSourceMappings"]:
-        limit = source.get("ScalingConfig", {}).get("MaximumConcurrency")
-        if limit is not None:
-            functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig={"MaximumConcurrency": int(limit)})
 
 
 def _why(facts):

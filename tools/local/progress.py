@@ -5,6 +5,10 @@ import time
 from contextlib import contextmanager
 
 
+WIDTH = 38
+"""Of the titles."""
+
+
 class Failed(Exception):
     """Something a person can act on; its text is all that is shown."""
 
@@ -22,13 +26,13 @@ def step(title):
     begun = time.monotonic()
     live = sys.stdout.isatty()
     if live:
-        print(f"  {title:<28} …", end="", flush=True)
+        print(f"  {title:<{WIDTH}} …", end="", flush=True)
     running = Step()
     try:
         yield running
     except BaseException:
         end = "\r" if live else ""
-        print(f"{end}  {title:<28} failed after {time.monotonic() - begun:.1f} s", flush=True)
+        print(f"{end}  {title:<{WIDTH}} failed after {time.monotonic() - begun:.1f} s", flush=True)
         raise
     end = "\r" if live else ""
-    print(f"{end}  {title:<28} {time.monotonic() - begun:5.1f} s  {running.note}", flush=True)
+    print(f"{end}  {title:<{WIDTH}} {time.monotonic() - begun:5.1f} s  {running.note}", flush=True)

@@ -1,0 +1,145 @@
+"""The demo's account, as tables: what was delivered, rejected and acknowledged, and who was told."""
+
+import csv
+import io
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .demo_files import KWH, rejects_key
+
+FEW, MANY = 3, 10
+"""Of a file with many rejected rows only a few are shown; its reasons.csv has them all."""
+WIDTH = 150
+"""Of the tables where there is no terminal to fit them into."""
+GOOD = ("Delivered", "Synchronized")
+
+
+def show(told, comparison, seconds):
+    """Prints the account and the comparison; gives the number of differences."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    for table in (_files(told), _rejected(told), _messages(told), _devices(told), _refusals(told), _faults(told), _notices(told)):
+        console.print()
+        console.print(table)
+    console.print()
+    console.print(_comparison(comparison))
+    for subject, what, account, books in comparison.differences:
+        console.print(Text(f"  {subject}: {what}\n    the account says {account!r}\n    the books say    {books!r}", style="red"))
+    fields, differences = sum(comparison.fields.values()), len(comparison.differences)
+    verdict = "agrees with" if not differences else "DISAGREES with"
+    console.print(f"\nThe account {verdict} the books: {fields} fields compared, {differences} different. {seconds:.0f} s.")
+    return differences
+
+
+def _table(title, *columns):
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
+    for column in columns:
+        is_number = column in ("rows", "delivered", "repeated", "rejected", "line", "fields", "different")
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    return table
+
+
+def _state(word):
+    return Text(word, style="green" if word in GOOD else "yellow")
+
+
+def _files(told):
+    table = _table("Files", "what", "file", "state", "rows", "delivered", "repeated", "rejected", "where the rows are")
+    for story in told.files:
+        counts = story.run["counts"]
+        numbers = [str(counts[each]) for each in ("rows", "delivered", "repeated", "rejected")]
+        table.add_row(story.title, Text(story.name), _state(story.run["state"]), *numbers, Text(_where(story)))
+    return table
+
+
+def _where(story):
+    counts = story.run["counts"]
+    if story.run["state"] == "Held":
+        return "held for a person"
+    if not counts["delivered"]:
+        return "nowhere"
+    if story.flow == KWH:
+        return "dacs-inbox, " + ("the same bytes" if story.same_bytes else "rewritten")
+    return f"DERMS, {story.run['parts']} call"
+
+
+def _rejected(told):
+    bucket = told.world.outputs["RejectsBucket"]
+    title = f"Rejected: s3://{bucket}/<flow>/<file>.<run>.reasons.csv, and .rows.csv, droppable again"
+    table = _table(title, "file", "run", "line", "column", "reason")
+    for story in told.files:
+        if not story.rejected:
+            continue
+        reasons, _ = told.world.read("RejectsBucket", rejects_key(story, "reasons"))
+        rows = list(csv.DictReader(io.StringIO(reasons.decode())))
+        for place, row in enumerate(rows if len(rows) <= MANY else rows[:FEW]):
+            texts = [Text(row[name]) for name in ("line", "column", "reason")]
+            table.add_row(Text(story.name if not place else ""), Text(story.run["id"] if not place else ""), *texts)
+        if len(rows) > MANY:
+            table.add_row("", "", "…", "", f"and {len(rows) - FEW} more")
+        table.add_section()
+    return table
+
+
+def _messages(told):
+    requests = told.world.sandbox("dacs")["syncRequests"]
+    table = _table("Sync requests of DACS", "what", "id", "HTTP answers", "in the ledger", "in DACS", "before", "reason given to DACS")
+    for story in told.messages:
+        request = requests[story.sync_id]
+        states = [entry["state"] for entry in request["history"] if entry.get("body")]
+        answers = ", ".join(str(each) for each in story.answers)
+        table.add_row(
+            story.title, story.sync_id, answers, _state(story.message["state"]), _state(request["state"]),
+            ", ".join(states[:-1]), Text(_comments(request)),
+        )
+    return table
+
+
+def _comments(request):
+    comments = [each["comments"] for entry in request["history"] for each in (entry.get("body") or {}).get("exceptionInfo") or []]
+    return comments[-1] if comments else ""
+
+
+def _devices(told):
+    table = _table("Devices in the DERMS", "device", "subscription", "head-end", "NIC id", "service point", "status", "can be called")
+    for each in told.world.sandbox("derms")["devices"]:
+        names = ("deviceId", "subscriptionId", "headEndSystem", "nicId", "servicePointId", "status")
+        table.add_row(*(Text(each[name] or "") for name in names), "yes" if each["eligible"] else "no")
+    return table
+
+
+def _refusals(told):
+    table = _table("Requests that were not taken as new", "what", "route", "status", "answer")
+    for refusal in told.refusals:
+        answer = refusal.answer or {}
+        said = answer.get("detail") or answer.get("message") or ", ".join(f"{name} {value}" for name, value in answer.items())
+        table.add_row(refusal.title, refusal.route, str(refusal.status), Text(said))
+    return table
+
+
+def _faults(told):
+    table = _table("Every field that a 400 names", "message", "pointer", "reason")
+    for refusal in told.refusals:
+        for place, each in enumerate((refusal.answer or {}).get("errors", [])):
+            table.add_row(Text(refusal.title if not place else ""), Text(each["pointer"] or "(message)"), Text(each["reason"]))
+    return table
+
+
+def _notices(told):
+    table = _table("Notices to people", "to", "subject", "about")
+    for audience, subject, text in told.notices:
+        lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+        about = lines.get("File") or lines.get("Message") or lines.get("Lookup", "")
+        reason = lines.get("Reason") or lines.get("Rows", "")
+        table.add_row(audience, Text(subject), Text(f"{about}\n{reason}".strip()))
+    return table
+
+
+def _comparison(comparison):
+    table = _table("The account against the books", "compared with", "fields", "different")
+    wrong = [subject for subject, *_ in comparison.differences]
+    for subject, fields in comparison.fields.items():
+        table.add_row(subject, str(fields), str(wrong.count(subject)))
+    return table
