@@ -100,7 +100,7 @@ pub struct Message {
     pub state: MessageState,
     /// What the target answered, if the source has not been told yet.
     pub answered: Option<Answered>,
-    /// The first result, given again when it is sent again.
+    /// The first result, given again when it is sent again. On a message that is open: it had been taken before.
     pub result: Option<Value>,
     /// Why it did not end well.
     pub reason: Option<String>,

@@ -63,10 +63,7 @@ async fn again(
     let same_body = known.value.body_hash == identity.body_hash;
     match known.value.state {
         MessageState::Accepted if same_body => queue(kit, &known.value, request).await.map(Some),
-        MessageState::Delivered if same_body => {
-            let result = known.value.result.clone().unwrap_or_else(|| accepted(&known.value));
-            Ok(Some(HttpReply::new(200, "application/json", result.to_string())))
-        }
+        MessageState::Delivered if same_body => Ok(Some(first_result(&known.value))),
         MessageState::Accepted | MessageState::Delivered => Ok(Some(problem(&Problem::other_body()))),
         MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed => {
             attempt_anew(kit, identity, known, request).await
@@ -74,8 +71,17 @@ async fn again(
     }
 }
 
+fn first_result(known: &Message) -> HttpReply {
+    let result = known.result.clone().unwrap_or_else(|| accepted(known));
+    HttpReply::new(200, "application/json", result.to_string())
+}
+
 /// Correct and resend is the operators' cure (contracts.md §8). A corrected body is a new statement and goes to the end
 /// of its order; the same body keeps its place, and is refused when a newer message of its order has been delivered.
+///
+/// A message that awaits its acknowledgement is attempted anew too, because only its source knows whether that came and
+/// was negative. If its source merely repeats itself, the target hears the same once more, or, when a newer message of
+/// its order has been delivered, nothing.
 async fn attempt_anew(
     kit: &MessageKit,
     identity: &Identity,
@@ -86,8 +92,13 @@ async fn attempt_anew(
     fresh.attempt = known.value.attempt.saturating_add(1);
     if known.value.body_hash == fresh.body_hash && known.value.group == fresh.group {
         fresh.position.clone_from(&known.value.position);
+        let taken_before = known.value.state == MessageState::AwaitingAck;
+        if taken_before {
+            fresh.result.clone_from(&known.value.result);
+        }
         if let Some(newer) = newer_delivered(kit, &fresh).await? {
-            return Ok(Some(problem(&overtaken(&newer))));
+            let reply = if taken_before { first_result(&known.value) } else { problem(&overtaken(&newer)) };
+            return Ok(Some(reply));
         }
     }
     let key = Message::key(kit.flow, &identity.key);

@@ -43,6 +43,7 @@ enum Plan {
     Fail,
     Refuse,
     Negative,
+    Later,
 }
 
 #[async_trait]
@@ -57,6 +58,10 @@ impl MessageCalls for Neighbours {
                 self.sent.lock().unwrap().push(text);
                 let answer = Answer { ack: json!("negative"), refused: Some("not eligible".into()) };
                 return Ok(Forwarded::Answered(answer));
+            }
+            Some(Plan::Later) => {
+                self.sent.lock().unwrap().push(text);
+                return Ok(Forwarded::Awaited(json!("awaited")));
             }
             None => {}
         }
@@ -300,4 +305,66 @@ async fn twins_of_one_delivery_leave_one_end() {
         work(&bench.kit, &bench.neighbours, &deliveries, &two),
     );
     assert_eq!(bench.message("m1").state, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn a_message_that_the_target_answers_later_can_be_corrected_and_sent_again() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Later]);
+    bench.post("m1", "s1", 1).await;
+    bench.drain().await;
+    assert_eq!(bench.message("m1").state, MessageState::AwaitingAck);
+    // The negative answer came through another flow.
+    assert_eq!(bench.post("m1", "s1", 2).await, 202, "corrected");
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m1=1", "m1=2"]);
+    assert_eq!(bench.message("m1").state, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn a_message_that_awaits_its_answer_and_is_repeated_unchanged_is_never_sent_over_a_newer_one() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Later, Plan::Later]);
+    bench.post("m1", "s1", 1).await;
+    bench.drain().await;
+    bench.post("m2", "s1", 2).await;
+    assert_eq!(bench.post("m1", "s1", 1).await, 202, "nothing newer has been delivered yet");
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m1=1", "m2=2"]);
+    assert_eq!(bench.message("m1").state, MessageState::AwaitingAck);
+    assert_eq!(bench.told(), Vec::<Value>::new(), "it had been taken, so nobody hears that it was not");
+    assert_eq!(bench.post("m1", "s1", 1).await, 200);
+}
+
+#[tokio::test]
+async fn a_corrected_message_does_not_slip_in_front_with_a_nudge_of_its_earlier_attempt() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Refuse]);
+    bench.post("m1", "s1", 1).await;
+    bench.post("m1", "s1", 1).await;
+    let first = bench.world.queue.take(1);
+    work(&bench.kit, &bench.neighbours, &first, &bench.world.invocation("worker")).await;
+    bench.world.queue.remove(first[0].receipt.as_ref().unwrap());
+    // The second nudge of the first attempt is still queued, before the newer message and the correction.
+    bench.post("m2", "s1", 2).await;
+    assert_eq!(bench.post("m1", "s1", 3).await, 202, "corrected");
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m2=2", "m1=3"]);
+}
+
+#[tokio::test]
+async fn the_source_of_a_message_that_was_overtaken_hears_of_it() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Refuse]);
+    bench.post("m1", "s1", 1).await;
+    bench.post("m2", "s1", 2).await;
+    let first = bench.world.queue.take(1);
+    work(&bench.kit, &bench.neighbours, &first, &bench.world.invocation("worker")).await;
+    bench.world.queue.remove(first[0].receipt.as_ref().unwrap());
+    assert_eq!(bench.post("m1", "s1", 1).await, 202, "sent again before the newer one was delivered");
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m2=2"]);
+    assert_eq!(bench.message("m1").state, MessageState::Refused);
+    let overtaken = json!("Business: message m2 of the same order was delivered after this one was first sent");
+    assert_eq!(bench.told(), [json!("Business: unknown service point"), json!("positive"), overtaken]);
 }

@@ -136,8 +136,12 @@ impl Work<'_> {
         self.tell_source().await
     }
 
-    /// It is not delivered any more, and its source hears of that as of every refusal.
+    /// It is not delivered any more, and its source hears of that as of every refusal; unless it had been taken before
+    /// and was merely repeated.
     async fn overtaken(&self, newer: &str) -> Result<Step, Transient> {
+        if let Some(result) = &self.message.result {
+            return Ok(Step::End(MessageState::AwaitingAck, result.clone()));
+        }
         let reason = format!("message {newer} of the same order was delivered after this one was first sent");
         let ack = self.calls.negative(&self.body().await?, Ground::Business, &reason).unwrap_or(Value::Null);
         Ok(Step::Tell(Answered { ack, ends: MessageState::Refused, reason: Some(reason) }))
