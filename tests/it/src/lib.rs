@@ -5,11 +5,8 @@
 //! tests/platform   the deployed template on the emulator: needs `.local/platform.json`
 //! ```
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot read the repository has failed"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot read the repository has failed")]
 
+pub mod examples;
 pub mod repo;
 pub mod template;

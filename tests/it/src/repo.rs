@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 #[must_use]
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.join("../..")
-        .canonicalize()
-        .expect("tests/it lies two folders below the root")
+    here.join("../..").canonicalize().expect("tests/it lies two folders below the root")
 }
 
 /// The text of a file, by its path below the root.
@@ -30,13 +28,7 @@ pub fn entries(folder: impl AsRef<Path>) -> BTreeSet<String> {
         return BTreeSet::new();
     };
     entries
-        .map(|entry| {
-            entry
-                .expect("a readable folder")
-                .file_name()
-                .into_string()
-                .expect("a name in UTF-8")
-        })
+        .map(|entry| entry.expect("a readable folder").file_name().into_string().expect("a name in UTF-8"))
         .filter(|name| !name.starts_with('.'))
         .collect()
 }
@@ -67,11 +59,7 @@ impl<'a> FlowName<'a> {
     pub fn of(flow: &'a str) -> Self {
         let mut parts = flow.splitn(3, '-');
         match (parts.next(), parts.next(), parts.next()) {
-            (Some(source), Some(target), Some(subject)) => Self {
-                source,
-                target,
-                subject,
-            },
+            (Some(source), Some(target), Some(subject)) => Self { source, target, subject },
             _ => panic!("{flow} is not named <source>-<target>-<subject>"),
         }
     }

@@ -30,9 +30,7 @@ impl<'a> Resource<'a> {
     /// A value by its path below `Properties`; null when it is not there.
     #[must_use]
     pub fn property(&self, path: &str) -> &'a Value {
-        self.whole
-            .pointer(&format!("/Properties/{path}"))
-            .unwrap_or(&Value::Null)
+        self.whole.pointer(&format!("/Properties/{path}")).unwrap_or(&Value::Null)
     }
 
     /// A text by its path below `Properties`, an intrinsic function's argument included: `!Sub a` is `a`.
@@ -50,35 +48,24 @@ impl Template {
     #[must_use]
     pub fn read() -> Self {
         let text = repo::text("infra/template.yaml");
-        let documents = Yaml::load_from_str(&text)
-            .unwrap_or_else(|fault| panic!("infra/template.yaml: {fault}"));
+        let documents = Yaml::load_from_str(&text).unwrap_or_else(|fault| panic!("infra/template.yaml: {fault}"));
         let document = documents.first().map(value).unwrap_or_default();
         Self { text, document }
     }
 
     /// Every resource, in order of names.
     pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
-        let resources = self
-            .document
-            .pointer("/Resources")
-            .and_then(Value::as_object);
-        resources
-            .into_iter()
-            .flatten()
-            .map(|(name, whole)| Resource {
-                name,
-                kind: whole
-                    .pointer("/Type")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default(),
-                whole,
-            })
+        let resources = self.document.pointer("/Resources").and_then(Value::as_object);
+        resources.into_iter().flatten().map(|(name, whole)| Resource {
+            name,
+            kind: whole.pointer("/Type").and_then(Value::as_str).unwrap_or_default(),
+            whole,
+        })
     }
 
     /// The resources of one type.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = Resource<'a>> {
-        self.resources()
-            .filter(move |resource| resource.kind == kind)
+        self.resources().filter(move |resource| resource.kind == kind)
     }
 
     /// The resource of a logical name.
@@ -90,8 +77,7 @@ impl Template {
     /// The resource of `kind` whose `property` is this text.
     #[must_use]
     pub fn find(&self, kind: &str, property: &str, text: &str) -> Option<Resource<'_>> {
-        self.resources()
-            .find(|resource| resource.kind == kind && resource.text(property) == Some(text))
+        self.resources().find(|resource| resource.kind == kind && resource.text(property) == Some(text))
     }
 }
 
@@ -113,9 +99,7 @@ pub fn target(value: &Value) -> Option<&str> {
 pub fn plain(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
-        Value::Object(function) if function.len() == 1 => {
-            function.values().next().and_then(Value::as_str)
-        }
+        Value::Object(function) if function.len() == 1 => function.values().next().and_then(Value::as_str),
         _ => None,
     }
 }
@@ -134,11 +118,9 @@ fn value(node: &Yaml<'_>) -> Value {
     match node {
         Yaml::Value(scalar) => scalar_value(scalar),
         Yaml::Sequence(items) => items.iter().map(value).collect(),
-        Yaml::Mapping(pairs) => pairs
-            .iter()
-            .map(|(key, node)| (key_text(key), value(node)))
-            .collect::<Map<_, _>>()
-            .into(),
+        Yaml::Mapping(pairs) => {
+            pairs.iter().map(|(key, node)| (key_text(key), value(node))).collect::<Map<_, _>>().into()
+        }
         Yaml::Tagged(tag, node) => {
             let name = match tag.suffix.as_str() {
                 name @ ("Ref" | "Condition") => name.to_owned(),

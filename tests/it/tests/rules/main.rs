@@ -2,11 +2,15 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that cannot read its files has failed"
 )]
 
 mod dependencies;
+mod file_examples;
+mod file_world;
+mod message_examples;
 mod names;
 mod sizes;
 mod template;

@@ -9,41 +9,24 @@ use serde_json::{Value, json};
 
 /// The statements of a resource's policy documents.
 fn statements<'a>(resource: &Resource<'a>) -> Vec<&'a Value> {
-    let properties = resource
-        .whole
-        .pointer("/Properties")
-        .unwrap_or(&Value::Null);
+    let properties = resource.whole.pointer("/Properties").unwrap_or(&Value::Null);
     let inline = each(properties.get("Policies").unwrap_or(&Value::Null));
-    let documents = inline
-        .chain([properties])
-        .filter_map(|policy| policy.get("PolicyDocument"));
-    documents
-        .flat_map(|document| each(&document["Statement"]))
-        .collect()
+    let documents = inline.chain([properties]).filter_map(|policy| policy.get("PolicyDocument"));
+    documents.flat_map(|document| each(&document["Statement"])).collect()
 }
 
 fn role<'a>(template: &'a Template, flow: &str) -> Resource<'a> {
-    template
-        .find("AWS::IAM::Role", "Policies/0/PolicyName", flow)
-        .unwrap()
+    template.find("AWS::IAM::Role", "Policies/0/PolicyName", flow).unwrap()
 }
 
 fn function<'a>(template: &'a Template, flow: &str) -> Resource<'a> {
-    template
-        .find(
-            "AWS::Serverless::Function",
-            "FunctionName",
-            &format!("${{AWS::StackName}}-{flow}"),
-        )
-        .unwrap()
+    template.find("AWS::Serverless::Function", "FunctionName", &format!("${{AWS::StackName}}-{flow}")).unwrap()
 }
 
 /// The queues that only catch what another queue gave up.
 fn dead_letter_queues(template: &Template) -> BTreeSet<&str> {
     let queues = template.of_kind("AWS::SQS::Queue");
-    queues
-        .filter_map(|queue| target(queue.property("RedrivePolicy/deadLetterTargetArn")))
-        .collect()
+    queues.filter_map(|queue| target(queue.property("RedrivePolicy/deadLetterTargetArn"))).collect()
 }
 
 /// The statement that refuses whatever does not come by TLS.
@@ -65,23 +48,14 @@ fn every_bucket_is_versioned_encrypted_closed_to_the_public_and_kept() {
     });
     for bucket in template.of_kind("AWS::S3::Bucket") {
         let name = bucket.name;
-        assert_eq!(
-            bucket.property("VersioningConfiguration/Status"),
-            "Enabled",
-            "{name}"
+        assert_eq!(bucket.property("VersioningConfiguration/Status"), "Enabled", "{name}");
+        let encryption = bucket.property(
+            "BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/SSEAlgorithm",
         );
-        let encryption = bucket.property("BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/SSEAlgorithm");
         assert!(encryption.is_string(), "{name} is not encrypted");
-        assert_eq!(
-            bucket.property("PublicAccessBlockConfiguration"),
-            &closed,
-            "{name}"
-        );
+        assert_eq!(bucket.property("PublicAccessBlockConfiguration"), &closed, "{name}");
         for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-            assert_eq!(
-                bucket.whole[policy], "Retain",
-                "{name} goes with the stack: {policy}"
-            );
+            assert_eq!(bucket.whole[policy], "Retain", "{name} goes with the stack: {policy}");
         }
         let account = bucket.text("BucketName").unwrap();
         assert!(
@@ -100,9 +74,7 @@ fn every_bucket_queue_and_topic_refuses_what_does_not_come_by_tls() {
         ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy"),
     ] {
         for resource in template.of_kind(kind) {
-            let refused = template
-                .of_kind(policies)
-                .any(|policy| refuses_plain_text(&policy, &[resource.name]));
+            let refused = template.of_kind(policies).any(|policy| refuses_plain_text(&policy, &[resource.name]));
             assert!(refused, "{} has no policy that asks for TLS", resource.name);
         }
     }
@@ -113,25 +85,10 @@ fn every_queue_is_encrypted_and_gives_up_last_of_all() {
     let template = Template::read();
     let dead = dead_letter_queues(&template);
     for queue in template.of_kind("AWS::SQS::Queue") {
-        assert_eq!(
-            queue.property("SqsManagedSseEnabled"),
-            true,
-            "{}",
-            queue.name
-        );
-        assert_eq!(
-            queue.property("MessageRetentionPeriod"),
-            1_209_600,
-            "{}",
-            queue.name
-        );
+        assert_eq!(queue.property("SqsManagedSseEnabled"), true, "{}", queue.name);
+        assert_eq!(queue.property("MessageRetentionPeriod"), 1_209_600, "{}", queue.name);
         if !dead.contains(queue.name) {
-            assert_eq!(
-                queue.property("RedrivePolicy/maxReceiveCount"),
-                1000,
-                "{}",
-                queue.name
-            );
+            assert_eq!(queue.property("RedrivePolicy/maxReceiveCount"), 1000, "{}", queue.name);
         }
     }
 }
@@ -148,11 +105,7 @@ fn every_dead_letter_queue_has_an_alarm() {
                 && each(dimensions).any(|dimension| target(&dimension["Value"]) == Some(queue))
         });
         let alarm = alarm.unwrap_or_else(|| panic!("{queue} has no alarm"));
-        assert!(
-            each(alarm.property("AlarmActions"))
-                .any(|action| target(action) == Some("TechnicalTopic")),
-            "{queue}"
-        );
+        assert!(each(alarm.property("AlarmActions")).any(|action| target(action) == Some("TechnicalTopic")), "{queue}");
     }
 }
 
@@ -164,16 +117,10 @@ fn the_ledger_is_kept_encrypted_and_can_be_restored() {
     for table in tables {
         assert_eq!(table.whole["DeletionPolicy"], "Retain");
         assert_eq!(table.whole["UpdateReplacePolicy"], "Retain");
-        assert_eq!(
-            table.property("PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled"),
-            true
-        );
+        assert_eq!(table.property("PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled"), true);
         assert_eq!(table.property("SSESpecification/SSEEnabled"), true);
         assert_eq!(table.property("BillingMode"), "PAY_PER_REQUEST");
-        assert_eq!(
-            table.property("TimeToLiveSpecification"),
-            &json!({"AttributeName": "ttl", "Enabled": true})
-        );
+        assert_eq!(table.property("TimeToLiveSpecification"), &json!({"AttributeName": "ttl", "Enabled": true}));
     }
 }
 
@@ -181,26 +128,14 @@ fn the_ledger_is_kept_encrypted_and_can_be_restored() {
 fn no_policy_allows_everything_of_something() {
     let template = Template::read();
     for resource in template.resources() {
-        for statement in statements(&resource)
-            .into_iter()
-            .filter(|statement| statement["Effect"] == "Allow")
-        {
+        for statement in statements(&resource).into_iter().filter(|statement| statement["Effect"] == "Allow") {
             let sid = &statement["Sid"];
             for action in each(&statement["Action"]) {
                 let action = action.as_str().unwrap();
-                assert!(
-                    !action.contains('*'),
-                    "{} {sid} allows {action}",
-                    resource.name
-                );
+                assert!(!action.contains('*'), "{} {sid} allows {action}", resource.name);
             }
             for on in each(&statement["Resource"]) {
-                assert_ne!(
-                    plain(on),
-                    Some("*"),
-                    "{} {sid} allows it on everything",
-                    resource.name
-                );
+                assert_ne!(plain(on), Some("*"), "{} {sid} allows it on everything", resource.name);
             }
         }
     }
@@ -212,26 +147,14 @@ fn a_role_reaches_only_the_prefixes_of_its_flow() {
     for flow in repo::flows() {
         let subject = FlowName::of(&flow).subject;
         for statement in statements(&role(&template, &flow)) {
-            let actions: Vec<_> = each(&statement["Action"])
-                .filter_map(Value::as_str)
-                .collect();
-            let objects = actions
-                .iter()
-                .any(|action| action.starts_with("s3:") && *action != "s3:ListBucket");
+            let actions: Vec<_> = each(&statement["Action"]).filter_map(Value::as_str).collect();
+            let objects = actions.iter().any(|action| action.starts_with("s3:") && *action != "s3:ListBucket");
             for on in each(&statement["Resource"]).filter(|_| objects) {
                 let on = plain(on).unwrap();
-                let own = [
-                    format!("/{subject}/*"),
-                    format!("/{flow}/*"),
-                    "/lookups/*".to_owned(),
-                ];
-                assert!(
-                    own.iter().any(|prefix| on.ends_with(prefix.as_str())),
-                    "{flow}: {on} is not its own"
-                );
+                let own = [format!("/{subject}/*"), format!("/{flow}/*"), "/lookups/*".to_owned()];
+                assert!(own.iter().any(|prefix| on.ends_with(prefix.as_str())), "{flow}: {on} is not its own");
                 let reads_only = actions.iter().all(|action| action.starts_with("s3:Get"));
-                let writes =
-                    on.contains("InboxBucket") || on.contains("Rejects") || on.contains("Bodies");
+                let writes = on.contains("InboxBucket") || on.contains("Rejects") || on.contains("Bodies");
                 assert!(reads_only || writes, "{flow} may change {on}");
             }
         }
@@ -248,17 +171,12 @@ fn a_role_reaches_only_its_partitions_of_the_ledger() {
         let ledger: Vec<_> = statements.iter().filter(ledger).collect();
         assert_eq!(ledger.len(), 1, "{flow}");
         let keys = &ledger[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-        let keys: BTreeSet<_> = each(keys)
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
+        let keys: BTreeSet<_> = each(keys).filter_map(Value::as_str).map(str::to_owned).collect();
         let variables = function(&template, &flow);
         let variables = variables.property("Environment/Variables");
-        let targets = ["dacs", "derms", "ouai"].into_iter().filter(|system| {
-            variables
-                .get(format!("{}_URL", system.to_uppercase()))
-                .is_some()
-        });
+        let targets = ["dacs", "derms", "ouai"]
+            .into_iter()
+            .filter(|system| variables.get(format!("{}_URL", system.to_uppercase())).is_some());
         let mut own: BTreeSet<_> = targets.map(|system| format!("target#{system}")).collect();
         own.insert(format!("{flow}#*"));
         assert_eq!(keys, own, "{flow}: LeadingKeys");
@@ -282,21 +200,14 @@ fn a_role_reaches_only_its_queue_its_logs_and_the_secrets_of_its_targets() {
                             let on = plain(on).unwrap();
                             let secret = on.split("${").last().unwrap().split('}').next().unwrap();
                             let asks = function.property("Environment/Variables").to_string();
-                            assert!(
-                                asks.contains(&format!("\"{secret}\"")),
-                                "{flow} may read {on}"
-                            );
+                            assert!(asks.contains(&format!("\"{secret}\"")), "{flow} may read {on}");
                         }
                         _ => {}
                     }
                 }
             }
         }
-        assert_eq!(
-            target(function.property("Role")),
-            Some(role(&template, &flow).name),
-            "{flow} has another's role"
-        );
+        assert_eq!(target(function.property("Role")), Some(role(&template, &flow).name), "{flow} has another's role");
     }
 }
 
@@ -306,18 +217,12 @@ fn every_queue_of_a_function_reports_the_messages_that_failed() {
     for flow in repo::flows() {
         let function = function(&template, &flow);
         let events = function.property("Events").as_object().unwrap().clone();
-        let queues: Vec<_> = events
-            .values()
-            .filter(|event| event["Type"] == "SQS")
-            .collect();
+        let queues: Vec<_> = events.values().filter(|event| event["Type"] == "SQS").collect();
         assert_eq!(queues.len(), 1, "{flow}");
         let source = &queues[0]["Properties"];
-        let reports =
-            each(&source["FunctionResponseTypes"]).any(|kind| kind == "ReportBatchItemFailures");
+        let reports = each(&source["FunctionResponseTypes"]).any(|kind| kind == "ReportBatchItemFailures");
         assert!(reports, "{flow}: messages that failed would be deleted");
-        let queue = template
-            .resource(target(&source["Queue"]).unwrap())
-            .unwrap();
+        let queue = template.resource(target(&source["Queue"]).unwrap()).unwrap();
         let fifo = queue.property("FifoQueue") == true;
         assert_eq!(source["BatchSize"], if fifo { 10 } else { 1 }, "{flow}");
     }
@@ -328,15 +233,10 @@ fn a_message_stays_out_of_sight_ten_seconds_longer_than_its_function_may_run() {
     let template = Template::read();
     for flow in repo::flows() {
         let function = function(&template, &flow);
-        let queue = template
-            .resource(target(function.property("Environment/Variables/QUEUE_URL")).unwrap())
-            .unwrap();
+        let queue = template.resource(target(function.property("Environment/Variables/QUEUE_URL")).unwrap()).unwrap();
         let timeout = function.property("Timeout").as_i64().unwrap();
         let hidden = queue.property("VisibilityTimeout").as_i64().unwrap();
-        assert!(
-            hidden >= timeout + 10,
-            "{flow}: {hidden} s against {timeout} s"
-        );
+        assert!(hidden >= timeout + 10, "{flow}: {hidden} s against {timeout} s");
     }
 }
 
@@ -344,22 +244,12 @@ fn a_message_stays_out_of_sight_ten_seconds_longer_than_its_function_may_run() {
 fn every_log_group_ends_and_every_function_writes_to_its_own() {
     let template = Template::read();
     for group in template.of_kind("AWS::Logs::LogGroup") {
-        assert_eq!(
-            group.property("RetentionInDays"),
-            &json!({"Ref": "LogRetentionDays"}),
-            "{}",
-            group.name
-        );
+        assert_eq!(group.property("RetentionInDays"), &json!({"Ref": "LogRetentionDays"}), "{}", group.name);
     }
     for function in template.of_kind("AWS::Serverless::Function") {
-        let group = template
-            .resource(target(function.property("LoggingConfig/LogGroup")).unwrap())
-            .unwrap();
+        let group = template.resource(target(function.property("LoggingConfig/LogGroup")).unwrap()).unwrap();
         let name = group.text("LogGroupName").unwrap();
-        assert_eq!(
-            Some(name.trim_start_matches("/aws/lambda/")),
-            function.text("FunctionName")
-        );
+        assert_eq!(Some(name.trim_start_matches("/aws/lambda/")), function.text("FunctionName"));
     }
 }
 
@@ -369,78 +259,33 @@ fn every_route_asks_for_a_scope_of_its_own_which_its_sender_and_the_operator_may
     let mut scopes = BTreeSet::new();
     for route in template.of_kind("AWS::ApiGatewayV2::Route") {
         assert_eq!(route.property("AuthorizationType"), "JWT", "{}", route.name);
-        assert_eq!(
-            target(route.property("AuthorizerId")),
-            Some("ApiAuthorizer"),
-            "{}",
-            route.name
-        );
-        let own: Vec<_> = each(route.property("AuthorizationScopes"))
-            .filter_map(Value::as_str)
-            .collect();
+        assert_eq!(target(route.property("AuthorizerId")), Some("ApiAuthorizer"), "{}", route.name);
+        let own: Vec<_> = each(route.property("AuthorizationScopes")).filter_map(Value::as_str).collect();
         assert_eq!(own.len(), 1, "{} has {own:?}", route.name);
-        assert!(
-            scopes.insert(own[0].to_owned()),
-            "{} shares its scope",
-            route.name
-        );
+        assert!(scopes.insert(own[0].to_owned()), "{} shares its scope", route.name);
         let (sender, name) = own[0].split_once('/').unwrap();
-        let server = template
-            .find("AWS::Cognito::UserPoolResourceServer", "Identifier", sender)
-            .unwrap();
-        assert!(
-            each(server.property("Scopes")).any(|scope| scope["ScopeName"] == name),
-            "{sender} has no {name}"
-        );
+        let server = template.find("AWS::Cognito::UserPoolResourceServer", "Identifier", sender).unwrap();
+        assert!(each(server.property("Scopes")).any(|scope| scope["ScopeName"] == name), "{sender} has no {name}");
         for client in template.of_kind("AWS::Cognito::UserPoolClient") {
             let caller = client.text("ClientName").unwrap();
             let may = each(client.property("AllowedOAuthScopes")).any(|scope| scope == own[0]);
-            assert_eq!(
-                may,
-                [sender, "operator"].contains(&caller),
-                "{caller} and {}",
-                own[0]
-            );
-            assert_eq!(
-                client.property("AllowedOAuthFlows"),
-                &json!(["client_credentials"]),
-                "{caller}"
-            );
+            assert_eq!(may, [sender, "operator"].contains(&caller), "{caller} and {}", own[0]);
+            assert_eq!(client.property("AllowedOAuthFlows"), &json!(["client_credentials"]), "{caller}");
         }
     }
-    assert_eq!(
-        scopes.len(),
-        template.of_kind("AWS::ApiGatewayV2::Integration").count()
-    );
+    assert_eq!(scopes.len(), template.of_kind("AWS::ApiGatewayV2::Integration").count());
 }
 
 #[test]
 fn only_its_own_outbox_may_put_messages_into_a_file_flows_queue() {
     let template = Template::read();
     for policy in template.of_kind("AWS::SQS::QueuePolicy") {
-        for statement in statements(&policy)
-            .into_iter()
-            .filter(|statement| statement["Effect"] == "Allow")
-        {
-            assert_eq!(
-                statement["Principal"],
-                json!({"Service": "s3.amazonaws.com"}),
-                "{}",
-                policy.name
-            );
+        for statement in statements(&policy).into_iter().filter(|statement| statement["Effect"] == "Allow") {
+            assert_eq!(statement["Principal"], json!({"Service": "s3.amazonaws.com"}), "{}", policy.name);
             let from = plain(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]).unwrap();
-            assert!(
-                from.contains("-outbox-${AWS::AccountId}"),
-                "{}: {from}",
-                policy.name
-            );
+            assert!(from.contains("-outbox-${AWS::AccountId}"), "{}: {from}", policy.name);
             let account = &statement["Condition"]["StringEquals"]["aws:SourceAccount"];
-            assert_eq!(
-                account,
-                &json!({"Ref": "AWS::AccountId"}),
-                "{}",
-                policy.name
-            );
+            assert_eq!(account, &json!({"Ref": "AWS::AccountId"}), "{}", policy.name);
         }
     }
 }
@@ -451,8 +296,5 @@ fn the_instruction_set_is_a_parameter_and_arm64_by_default() {
     let parameter = &template.document["Parameters"]["Architecture"];
     assert_eq!(parameter["Default"], "arm64");
     assert_eq!(parameter["AllowedValues"], json!(["arm64", "x86_64"]));
-    assert_eq!(
-        template.document["Globals"]["Function"]["Architectures"],
-        json!([{"Ref": "Architecture"}])
-    );
+    assert_eq!(template.document["Globals"]["Function"]["Architectures"], json!([{"Ref": "Architecture"}]));
 }

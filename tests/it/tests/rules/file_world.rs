@@ -1,0 +1,120 @@
+//! The two file flows as they are deployed, over the in-memory ports.
+
+use bytes::Bytes;
+use dacs_derms_device_score::DeviceScores;
+use flow::ledger::run::{Run, RunState};
+use flow::memory::{REJECTS, Targets, World};
+use flow::ports::{ObjectRef, Payload};
+use flow::trigger::{Reply, Trigger};
+
+/// The inbox of the file → file flow.
+const INBOX: &str = "dacs-inbox";
+
+/// A file flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// File → REST.
+    Scores,
+    /// File → file.
+    KwhAvoided,
+}
+
+/// A line of `reasons.csv`: line, column, reason.
+pub type Reason = (String, String, String);
+
+/// What became of a file.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its run, settled.
+    pub run: Run,
+    /// What was delivered: the rows that were sent, or the file in the inbox.
+    pub delivered: Option<Bytes>,
+    /// The rows that were rejected, droppable again.
+    pub rows: Option<Bytes>,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+impl Flow {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scores => dacs_derms_device_score::NAME,
+            Self::KwhAvoided => ouai_dacs_kwh_avoided::NAME,
+        }
+    }
+
+    /// Drops a file into an empty world and lets the flow work until its run is settled.
+    pub async fn drop_file(self, name: &str, bytes: impl Into<Bytes>) -> Outcome {
+        let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
+        let derms = Targets::answering(202, "");
+        let subject = self.name().splitn(3, '-').nth(2).unwrap();
+        let object = world.objects.put("outbox", &format!("{subject}/{name}"), bytes);
+        let trigger = Trigger::Queue(vec![world.notification(&object)]);
+        let invocation = world.invocation("one");
+        let reply = match self {
+            Self::Scores => {
+                let to_rest =
+                    dacs_derms_device_score::to_rest(DeviceScores { derms: world.target("derms", derms.clone()) });
+                let kit = world.file_kit(self.name(), dacs_derms_device_score::LOOKUPS);
+                dacs_derms_device_score::Flow { kit, to_rest }.handle(trigger, invocation).await
+            }
+            Self::KwhAvoided => {
+                let inbox = std::sync::Arc::new(world.objects.outlet(INBOX));
+                let to_file = ouai_dacs_kwh_avoided::to_file(INBOX.into(), inbox);
+                let kit = world.file_kit(self.name(), ouai_dacs_kwh_avoided::LOOKUPS);
+                ouai_dacs_kwh_avoided::Flow { kit, to_file }.handle(trigger, invocation).await
+            }
+        };
+        assert_eq!(reply.unwrap(), Reply::Batch { failed: vec![] }, "{name} is not done in one attempt");
+        let sent = sent(&derms);
+        self.outcome(&world, &object, sent)
+    }
+
+    fn outcome(self, world: &World, object: &ObjectRef, sent: Option<Bytes>) -> Outcome {
+        let run = world.run(self.name(), object).unwrap();
+        assert!(run.counts.balance(), "{}: {:?}", object.key, run.counts);
+        assert_eq!(world.objects.unfinished(INBOX), 0, "{}: an upload is open", object.key);
+        let reject = |kind: &str| {
+            let key = format!("{}/{}.{}.{kind}.csv", self.name(), run.file_name(), run.id);
+            world.objects.bytes(REJECTS, &key)
+        };
+        let (rows, reasons) = (reject("rows"), reject("reasons"));
+        let delivered = match self {
+            Self::Scores => sent,
+            Self::KwhAvoided => {
+                let keys = world.objects.keys(INBOX);
+                assert!(keys.len() <= 1, "{keys:?}");
+                let key = keys.first();
+                let expected = object.key.trim_end_matches(".gz").trim_end_matches(".zip");
+                assert!(key.is_none_or(|key| key == expected), "{keys:?}");
+                key.and_then(|key| world.objects.bytes(INBOX, key))
+            }
+        };
+        Outcome { run, delivered, rows, reasons: reasons.map(|bytes| read(&bytes)).unwrap_or_default() }
+    }
+}
+
+impl Outcome {
+    /// Whether nothing of the file was delivered.
+    pub fn is_rejected_whole(&self) -> bool {
+        self.run.state == RunState::Rejected && self.delivered.is_none()
+    }
+}
+
+/// The CSV that the DERMS was sent.
+fn sent(derms: &Targets) -> Option<Bytes> {
+    let mut all = Vec::new();
+    for call in derms.calls() {
+        let Payload::Form(parts) = call.payload else { panic!("no form") };
+        all.extend_from_slice(&parts.iter().find(|part| part.content_type == "text/csv").unwrap().bytes);
+    }
+    (!all.is_empty()).then(|| all.into())
+}
+
+fn read(reasons: &[u8]) -> Vec<Reason> {
+    let mut reader = csv::Reader::from_reader(reasons);
+    assert_eq!(reader.headers().unwrap(), ["line", "column", "reason"].as_slice());
+    let lines = reader.into_records().map(Result::unwrap);
+    lines.map(|line| (line[0].to_owned(), line[1].to_owned(), line[2].to_owned())).collect()
+}
