@@ -62,6 +62,31 @@ token: $(READY) ## print an access token for the local API; SENDER=dacs, derms o
 env: $(READY) ## print the environment in which AWS tools talk to the local platform; FLOW= for a function's own
 	@$(LOCAL) env $(if $(FLOW),--flow '$(FLOW)')
 
+# Of one stack: the local platform's, or STACK= in the account of your AWS credentials.
+FILE_FLOWS := $(patsubst events/%/layout.md,%,$(wildcard events/*/layout.md))
+COMMA := ,
+EMPTY :=
+OPERATOR = $(if $(STACK),,eval "$$($(LOCAL) env)";) STACK=$(or $(STACK),local) \
+    FLOWS=$(subst $(EMPTY) $(EMPTY),$(COMMA),$(or $(FLOW),$(FILE_FLOWS))) cargo run --quiet -p operator --
+
+.PHONY: runs
+runs: $(READY) ## list the latest file runs, with their books; FLOW= of one flow, STACK= of an AWS account
+	@$(OPERATOR) runs
+
+.PHONY: run
+run: $(READY) ## show one file run; ID= as `make runs` and notices name it
+	@$(OPERATOR) run '$(ID)'
+
+.PHONY: release discard replay
+release: $(READY) ## deliver a held run without its rejected rows; ID=
+	@$(OPERATOR) release '$(ID)'
+
+discard: $(READY) ## do not deliver a held run; ID=
+	@$(OPERATOR) discard '$(ID)'
+
+replay: $(READY) ## send what a run that was given up has not delivered; ID=
+	@$(OPERATOR) replay '$(ID)'
+
 .PHONY: build
 build: $(READY) ## build the flows and the sandbox for this machine, quick to compile
 	@printf '== build\n'
@@ -101,7 +126,7 @@ fmt: ## format the code
 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or later is needed: make PYTHON=python3.12")'
-	@printf '== tools into $(VENV), as pinned in requirements.txt\n'
+	@printf '== tools into $(VENV), as pinned in requirements.txt\n' >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $(READY)

@@ -27,20 +27,27 @@ impl SqsQueue {
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
         Self { client: clients.sqs.clone(), url: url.into() }
     }
+
+    /// The queue called `name`, for a person who knows the stack and not its URLs.
+    ///
+    /// # Errors
+    /// [`Transient`] when SQS knows none, or does not answer.
+    pub async fn named(clients: &Clients, name: &str) -> Result<Self, Transient> {
+        let found = clients.sqs.get_queue_url().queue_name(name).send().await;
+        let found = found.map_err(|fault| Transient::because(format!("looking for queue {name}"), fault))?;
+        Ok(Self::new(clients, found.queue_url.unwrap_or_default()))
+    }
 }
 
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, message: &Outgoing) -> Result<(), Transient> {
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(&message.body)
-            .message_group_id(name(&message.group))
-            .message_deduplication_id(name(&message.deduplication))
-            .send()
-            .await
-            .map_err(|fault| Transient::because("queueing a message", fault))?;
+        let mut call = self.client.send_message().queue_url(&self.url).message_body(&message.body);
+        // A standard queue, as file flows have, knows neither.
+        if self.url.ends_with(".fifo") {
+            call = call.message_group_id(name(&message.group)).message_deduplication_id(name(&message.deduplication));
+        }
+        call.send().await.map_err(|fault| Transient::because("queueing a message", fault))?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 //! trigger    what starts a flow, as plain data
 //! file       the file pipeline: file → file and file → REST
 //! message    the message pipeline: door and worker
+//! operate    what a person may do with a run: look, release, discard, replay
 //! ```
 //!
 //! A flow is a layout or a message, a mapping and a target call; it passes these to one of the two pipelines.
@@ -21,6 +22,7 @@ pub mod ledger;
 pub mod lookups;
 pub mod memory;
 pub mod message;
+pub mod operate;
 pub mod ports;
 pub mod suite;
 pub mod sync_ack;

@@ -1,6 +1,6 @@
 //! S3 notifications: what a file flow is started with.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::Rejected;
@@ -80,6 +80,18 @@ pub fn parse(body: &str) -> Result<Vec<Arrival>, Rejected> {
         .collect()
 }
 
+/// The notification by which a run is taken up again: what S3 would send for `object`.
+#[must_use]
+pub fn renewed(object: &ObjectRef) -> String {
+    let key = utf8_percent_encode(&object.key, NON_ALPHANUMERIC).to_string();
+    let record = serde_json::json!({
+        "eventVersion": "2.1",
+        "eventName": "ObjectCreated:Put",
+        "s3": { "bucket": { "name": object.bucket }, "object": { "key": key, "versionId": object.version } },
+    });
+    serde_json::json!({ "Records": [record] }).to_string()
+}
+
 /// Keys come form-encoded: `+` is a space, then percent-decoding.
 fn decode_key(encoded: &str) -> Result<String, Rejected> {
     let spaced = encoded.replace('+', " ");
@@ -127,6 +139,12 @@ mod tests {
     fn the_test_event_of_a_new_notification_starts_nothing() {
         let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"out"}"#;
         assert_eq!(parse(test).unwrap(), vec![]);
+    }
+
+    #[test]
+    fn a_renewed_notification_names_the_same_version() {
+        let object = ObjectRef { bucket: "out".into(), key: "a b+c/ü%.csv".into(), version: Some("v1".into()) };
+        assert_eq!(parse(&renewed(&object)).unwrap().remove(0).object, object);
     }
 
     #[test]

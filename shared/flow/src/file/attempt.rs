@@ -13,7 +13,7 @@ use super::reader::Line;
 use super::rejects::Rejects;
 use super::settle::{self, Ending};
 use super::{FileFlow, FileKit, Next, deliver, publish, register};
-use crate::ledger::run::{Lease, Phase, Position, Run, RunState};
+use crate::ledger::run::{Lease, Phase, Position, Resume, Run, RunState};
 use crate::ledger::{Committed, Seen};
 use crate::ports::Write;
 use crate::trigger::Invocation;
@@ -343,6 +343,9 @@ fn give_up_when_due(kit: &FileKit, run: &mut Run, now: Timestamp) {
             tried.as_mins(),
             run.idle_attempts
         ));
+        if is_delivering(run.phase) {
+            run.resume = Some(Resume { phase: run.phase, position: run.position, counts: run.counts });
+        }
         run.phase = match run.phase {
             Phase::Drain(state) => Phase::Settle(state),
             phase => closing(phase, RunState::GivenUp),

@@ -23,7 +23,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use arrival::{Arrival, parse as parse_notification};
+pub use arrival::{Arrival, parse as parse_notification, renewed};
 pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use publish::{FileToFile, OpenSheet, Sheet};
 pub use rejects::RejectStore;

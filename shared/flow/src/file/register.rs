@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::settle;
 use super::{Arrival, FileKit};
 use crate::Transient;
-use crate::ledger::run::{Counts, Phase, Pieces, Position, Run, RunId, RunState};
+use crate::ledger::run::{Counts, Listed, Phase, Pieces, Position, REMEMBERED, Run, RunId, RunState};
 use crate::ledger::turn::{Newest, Ticket, Turn, place};
 use crate::ledger::{Committed, Seen, decode};
 use crate::ports::{ObjectMeta, Write};
@@ -48,9 +48,13 @@ pub(super) async fn register(
             return Ok(Registered::Settled(RunState::Rejected));
         };
         let mut run = new_run(kit, arrival, &meta, id.clone(), phase, invocation);
+        adopt_parent(kit, &mut run).await?;
         let mut writes = supersede(kit, &mut run, newest).await?;
         let key = Run::key(kit.flow, &id);
         writes.push(Write::put(key, &run, None, None)?);
+        let listed = Listed { run: id.clone() };
+        let forgotten = run.registered.checked_add(REMEMBERED).ok();
+        writes.push(Write::put(Listed::key(kit.flow, &run.place), &listed, None, forgotten)?);
         if kit.in_order {
             let ticket = Ticket { run: id.clone() };
             writes.push(Write::put(Ticket::key(kit.flow, &run.place), &ticket, None, None)?);
@@ -94,10 +98,27 @@ fn new_run(
         pieces: Pieces::default(),
         parts: 0,
         upload: None,
+        parent: None,
+        in_order: kit.in_order,
+        resume: None,
         superseded_by: None,
         reason: None,
         ended: None,
     }
+}
+
+/// A reject file that was corrected and dropped back is a new run with its parent recorded, and has its parent's
+/// envelope where it brings none of its own; but not its row count.
+async fn adopt_parent(kit: &FileKit, run: &mut Run) -> Result<(), Transient> {
+    let Some(parent) = RunId::in_reject_name(run.file_name()) else { return Ok(()) };
+    let Some(parent) = kit.ledger.get::<Run>(&Run::key(kit.flow, &parent)).await? else { return Ok(()) };
+    for (name, value) in parent.value.envelope {
+        if name != "row-count" {
+            run.envelope.entry(name).or_insert(value);
+        }
+    }
+    run.parent = Some(parent.value.id);
+    Ok(())
 }
 
 /// The writes by which the newer of two versions of one key supersedes the older one, if that is not settled.

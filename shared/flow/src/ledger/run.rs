@@ -21,6 +21,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,29 @@ impl RunId {
         let mut id = hex::encode(hash.finalize());
         id.truncate(20);
         Self(id)
+    }
+}
+
+impl RunId {
+    /// The run that a reject file comes from, by its name: `<file>.<run>.rows.csv`.
+    #[must_use]
+    pub fn in_reject_name(file_name: &str) -> Option<Self> {
+        let id = file_name.strip_suffix(".rows.csv")?.rsplit('.').next()?;
+        id.parse().ok()
+    }
+}
+
+/// A text that names no run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run id has 20 hexadecimal digits")]
+pub struct NotARunId;
+
+impl FromStr for RunId {
+    type Err = NotARunId;
+
+    fn from_str(text: &str) -> Result<Self, NotARunId> {
+        let is_hex = text.len() == 20 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if is_hex { Ok(Self(text.to_owned())) } else { Err(NotARunId) }
     }
 }
 
@@ -215,6 +239,38 @@ impl Pieces {
     }
 }
 
+/// Where a run that was given up goes on when a person says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// In this phase …
+    pub phase: Phase,
+    /// … from here …
+    pub position: Position,
+    /// … with these books.
+    pub counts: Counts,
+}
+
+/// A run in the list of its flow, in order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// The run.
+    pub run: RunId,
+}
+
+impl Listed {
+    /// The partition of the runs of `flow`, in order of arrival.
+    #[must_use]
+    pub fn partition(flow: &str) -> String {
+        format!("{flow}#runs")
+    }
+
+    /// The key of the run at `place`.
+    #[must_use]
+    pub fn key(flow: &str, place: &str) -> Key {
+        Key { partition: Self::partition(flow), sort: place.into() }
+    }
+}
+
 /// One run, as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -262,6 +318,12 @@ pub struct Run {
     pub parts: u32,
     /// The upload in progress.
     pub upload: Option<UploadId>,
+    /// The run whose rejected rows this file corrects.
+    pub parent: Option<RunId>,
+    /// Whether its flow takes files one at a time.
+    pub in_order: bool,
+    /// Where it goes on if it is replayed.
+    pub resume: Option<Resume>,
     /// The run that supersedes this one.
     pub superseded_by: Option<RunId>,
     /// Why it ended, or is held.

@@ -10,7 +10,7 @@ use crate::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToFile, FileToRest
 use crate::ledger::run::{Counts, Run};
 use crate::memory::{REJECTS, World};
 use crate::ports::ObjectRef;
-use crate::trigger::Invocation;
+use crate::trigger::{Delivery, Invocation};
 use crate::{Failure, Transient};
 
 pub const FLOW: &str = "test-flow";
@@ -131,13 +131,19 @@ impl Bench {
     }
 
     pub async fn publish(&self, object: &ObjectRef) -> Next {
-        let delivery = self.world.notification(object);
-        handle(&self.kit, &FileFlow::ToFile(&self.to_file), &delivery, &self.invocation()).await
+        self.publish_delivery(&self.world.notification(object)).await
     }
 
     pub async fn send(&self, object: &ObjectRef) -> Next {
-        let delivery = self.world.notification(object);
-        handle(&self.kit, &FileFlow::ToRest(&self.to_rest), &delivery, &self.invocation()).await
+        self.send_delivery(&self.world.notification(object)).await
+    }
+
+    pub async fn publish_delivery(&self, delivery: &Delivery) -> Next {
+        handle(&self.kit, &FileFlow::ToFile(&self.to_file), delivery, &self.invocation()).await
+    }
+
+    pub async fn send_delivery(&self, delivery: &Delivery) -> Next {
+        handle(&self.kit, &FileFlow::ToRest(&self.to_rest), delivery, &self.invocation()).await
     }
 
     pub fn run(&self, object: &ObjectRef) -> Run {

@@ -1,0 +1,168 @@
+//! What a person may do with a file run: look at it, release or discard one that is held, replay one that was given up.
+//! Each is one conditional write, so that two people, or a person and a function, cannot undo each other.
+
+use std::sync::Arc;
+
+use crate::Transient;
+use crate::file::renewed;
+use crate::ledger::run::{Listed, Phase, Run, RunId, RunState};
+use crate::ledger::turn::Ticket;
+use crate::ledger::{Committed, Ledger, Seen, decode};
+use crate::ports::{Clock, Outgoing, Queue, Write};
+
+/// How many runs are read at once.
+const PAGE: u32 = 100;
+
+/// A person's access to the runs of one flow.
+pub struct Runs {
+    /// The flow's name.
+    pub flow: String,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The flow's own queue, by which a run is taken up again.
+    pub queue: Arc<dyn Queue>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// There is no such run.
+    #[error("there is no run {0}")]
+    Unknown(RunId),
+    /// It is in another state.
+    #[error("run {run} is {state}; {wanted}")]
+    State {
+        /// The run.
+        run: RunId,
+        /// Its state, in one word.
+        state: &'static str,
+        /// Which runs this can be done to.
+        wanted: &'static str,
+    },
+    /// Somebody else changed it at the same time.
+    #[error("run {0} was changed at the same time; look at it again")]
+    Changed(RunId),
+    /// The machinery failed.
+    #[error(transparent)]
+    Transient(#[from] Transient),
+}
+
+impl Runs {
+    /// The latest `most` runs, the newest first.
+    ///
+    /// # Errors
+    /// [`Transient`] when the ledger does not answer.
+    pub async fn latest(&self, most: usize) -> Result<Vec<Run>, Transient> {
+        let (mut listed, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self.ledger.list(&Listed::partition(&self.flow), after.as_deref(), PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.sort.clone());
+            listed.extend(page);
+        }
+        let mut runs = Vec::new();
+        for item in listed.iter().rev().take(most) {
+            let id = decode::<Listed>(item)?.value.run;
+            runs.extend(self.ledger.get::<Run>(&Run::key(&self.flow, &id)).await?.map(|run| run.value));
+        }
+        Ok(runs)
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// [`Refused::Unknown`]
+    pub async fn get(&self, id: &RunId) -> Result<Run, Refused> {
+        Ok(self.seen(id).await?.value)
+    }
+
+    /// A held run is delivered without its rejected rows.
+    ///
+    /// # Errors
+    /// [`Refused`] when it is not held.
+    pub async fn release(&self, id: &RunId) -> Result<Run, Refused> {
+        let seen = self.in_state(id, RunState::Held, "only one that is held can be released").await?;
+        let mut run = seen.value;
+        run.phase = Phase::Rewrite;
+        run.position = run.head.as_ref().map(|head| head.rows_at).unwrap_or_default();
+        run.parts = 0;
+        self.take_up(run, seen.rev).await
+    }
+
+    /// A held run is not delivered.
+    ///
+    /// # Errors
+    /// [`Refused`] when it is not held.
+    pub async fn discard(&self, id: &RunId) -> Result<Run, Refused> {
+        let seen = self.in_state(id, RunState::Held, "only one that is held can be discarded").await?;
+        let mut run = seen.value;
+        run.state = RunState::Discarded;
+        run.counts.undelivered = run.counts.rows.saturating_sub(run.counts.rejected);
+        run.ended = Some(self.clock.now());
+        self.write(&run, seen.rev, Vec::new()).await?;
+        Ok(run)
+    }
+
+    /// A run that was given up goes on where it stopped: only what was not delivered is sent. Rejected rows are not
+    /// replayed; they are corrected in the reject file, which is dropped into the outbox again.
+    ///
+    /// # Errors
+    /// [`Refused`] when it was not given up.
+    pub async fn replay(&self, id: &RunId) -> Result<Run, Refused> {
+        let wanted = "only one that was given up can be replayed";
+        let seen = self.in_state(id, RunState::GivenUp, wanted).await?;
+        let mut run = seen.value;
+        let Some(resume) = run.resume.take() else {
+            return Err(Refused::State { run: id.clone(), state: run.state.word(), wanted });
+        };
+        run.phase = resume.phase;
+        run.position = resume.position;
+        run.counts = resume.counts;
+        self.take_up(run, seen.rev).await
+    }
+
+    async fn seen(&self, id: &RunId) -> Result<Seen<Run>, Refused> {
+        let run = self.ledger.get::<Run>(&Run::key(&self.flow, id)).await?;
+        run.ok_or_else(|| Refused::Unknown(id.clone()))
+    }
+
+    async fn in_state(&self, id: &RunId, state: RunState, wanted: &'static str) -> Result<Seen<Run>, Refused> {
+        let seen = self.seen(id).await?;
+        if seen.value.state == state {
+            return Ok(seen);
+        }
+        Err(Refused::State { run: id.clone(), state: seen.value.state.word(), wanted })
+    }
+
+    /// The run waits again, at its old place in the order, and its queue is told.
+    async fn take_up(&self, mut run: Run, rev: u64) -> Result<Run, Refused> {
+        run.state = RunState::Waiting;
+        run.reason = None;
+        run.ended = None;
+        run.first_turn = Some(self.clock.now());
+        run.idle_attempts = 0;
+        let mut others = Vec::new();
+        if run.in_order {
+            let ticket = Ticket { run: run.id.clone() };
+            others.push(Write::put(Ticket::key(&self.flow, &run.place), &ticket, None, None)?);
+        }
+        self.write(&run, rev, others).await?;
+        let nudge = Outgoing {
+            body: renewed(&run.source),
+            group: run.id.to_string(),
+            deduplication: format!("{}-{}", run.id, rev),
+        };
+        self.queue.send(&nudge).await?;
+        Ok(run)
+    }
+
+    async fn write(&self, run: &Run, rev: u64, mut others: Vec<Write>) -> Result<(), Refused> {
+        others.push(Write::put(Run::key(&self.flow, &run.id), run, Some(rev), run.expires())?);
+        match self.ledger.commit(&others).await? {
+            Committed::Yes => Ok(()),
+            Committed::LostRace => Err(Refused::Changed(run.id.clone())),
+        }
+    }
+}
