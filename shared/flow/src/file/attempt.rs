@@ -12,7 +12,7 @@ use super::head;
 use super::reader::Line;
 use super::rejects::Rejects;
 use super::settle::{self, Ending};
-use super::{FileFlow, FileKit, Next, deliver, publish, register};
+use super::{FileFlow, FileKit, Next, deliver, lanes, publish, register};
 use crate::ledger::run::{Lease, Phase, Position, Resume, Run, RunState};
 use crate::ledger::{Committed, Seen};
 use crate::ports::Write;
@@ -109,6 +109,7 @@ impl<'a> Attempt<'a> {
                 (Phase::Copy, FileFlow::ToFile(flow)) => publish::copy(self, flow).await,
                 (Phase::Rewrite, FileFlow::ToFile(flow)) => publish::rewrite(self, flow).await,
                 (Phase::Deliver, FileFlow::ToRest(flow)) => deliver::deliver(self, flow).await,
+                (Phase::Deliver, FileFlow::ToCalls(flow)) => lanes::deliver(self, flow).await,
                 (phase, _) => Err(Transient::new(format!("phase {phase:?} is not of this kind of flow")).into()),
             };
             match done {

@@ -114,7 +114,10 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
             Line::Nothing => true,
             Line::End => break,
             Line::More => {
-                if let Break::Here = read_on(attempt, &mut reader, &open).await? {
+                if attempt.is_out_of_time() {
+                    return Err(Stop::OutOfTime.into());
+                }
+                if !read_on(attempt, &mut reader).await? {
                     break;
                 }
                 true
@@ -132,25 +135,18 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
     finish(attempt, reader.position()).await
 }
 
-enum Break {
-    Here,
-    No,
-}
-
-/// Reads on. A file that breaks off here keeps what is valid before, and is rejected from this offset.
-async fn read_on(attempt: &mut Attempt<'_>, reader: &mut FileReader, open: &Open) -> Result<Break, Halt> {
+/// Reads on; `false` at the end of what can be read. A file that breaks off keeps what is valid before, and is rejected
+/// from this offset.
+pub(super) async fn read_on(attempt: &mut Attempt<'_>, reader: &mut FileReader) -> Result<bool, Halt> {
     attempt.write_large_rejects().await?;
-    if attempt.is_out_of_time() {
-        return Err(Stop::OutOfTime.into());
-    }
     match reader.fill().await {
-        Ok(()) => Ok(Break::No),
-        Err(ReadFault::Broken(why)) if open.rows > 0 || attempt.run.counts.rows > 0 => {
+        Ok(()) => Ok(true),
+        Err(ReadFault::Broken(why)) if attempt.run.counts.rows > 0 => {
             let at = reader.position();
             let rest = reader.rest().to_vec();
             attempt.reject_row(&rest, at, &RowFault::row(format!("from byte {} on: {why}", at.offset)))?;
             attempt.run.reason = Some(why);
-            Ok(Break::Here)
+            Ok(false)
         }
         Err(fault) => Err(head::halt(&attempt.run, fault)),
     }
@@ -166,7 +162,7 @@ async fn send(attempt: &mut Attempt<'_>, flow: &FileToRest, open: &mut Open, las
     Ok(())
 }
 
-async fn finish(attempt: &mut Attempt<'_>, position: Position) -> Worked {
+pub(super) async fn finish(attempt: &mut Attempt<'_>, position: Position) -> Worked {
     let counts = attempt.run.counts;
     if counts.rows == 0 {
         return Err(reject(&attempt.run, "the file has a header and no rows"));

@@ -12,6 +12,7 @@ mod attempt;
 mod decode;
 mod deliver;
 mod head;
+mod lanes;
 mod publish;
 mod reader;
 mod register;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use arrival::{Arrival, parse as parse_notification, renewed};
 pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
+pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow};
 pub use publish::{FileToFile, OpenSheet, Sheet};
 pub use rejects::RejectStore;
 
@@ -84,12 +86,14 @@ pub struct FileKit {
     pub limits: Limits,
 }
 
-/// One of the two kinds of file flow.
+/// One of the kinds of file flow.
 pub enum FileFlow<'a> {
     /// Rows are published in an inbox.
     ToFile(&'a FileToFile),
-    /// Rows are sent to an API.
+    /// Rows are sent to an API in a few large parts.
     ToRest(&'a FileToRest),
+    /// Rows are sent to an API in many small calls.
+    ToCalls(&'a FileToCalls),
 }
 
 /// What is to happen with the queue's message.
@@ -175,7 +179,7 @@ async fn try_process(
 ) -> Result<Next, Transient> {
     let phase = match flow {
         FileFlow::ToFile(_) => Phase::Check,
-        FileFlow::ToRest(_) => Phase::Deliver,
+        FileFlow::ToRest(_) | FileFlow::ToCalls(_) => Phase::Deliver,
     };
     let run = match register::register(kit, arrival, phase, invocation).await? {
         Registered::Open(run) => run,

@@ -1,6 +1,7 @@
 //! The file pipeline over the in-memory ports.
 
 mod harness;
+mod lanes;
 mod operator;
 mod order;
 mod publish;

@@ -18,7 +18,7 @@ pub const OUTBOX: &str = "outbox";
 pub const INBOX: &str = "inbox";
 
 /// A layout of two columns; a row is good when `value` is a number.
-const LAYOUT: Layout = Layout {
+pub const LAYOUT: Layout = Layout {
     file: "test",
     columns: &[Column::required("key"), Column::required("value")],
     series: None,
@@ -125,7 +125,7 @@ impl Bench {
         self.world.objects.put(OUTBOX, key, bytes)
     }
 
-    fn invocation(&self) -> Invocation {
+    pub fn invocation(&self) -> Invocation {
         self.invocations.set(self.invocations.get() + 1);
         self.world.invocation(&format!("invocation-{}", self.invocations.get()))
     }

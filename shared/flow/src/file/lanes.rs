@@ -1,0 +1,255 @@
+//! File → REST, row by row: valid rows go to the target in small calls, side by side, each key in file order.
+//!
+//! ```text
+//! rows    ─ by hash of the row key ─▶ lane 1  call ─ call ─ call …   one after another
+//!                                     lane 2  call ─ call …          side by side
+//! segment 8 MiB or 10 s ─▶ every lane is emptied and answered ─▶ one checkpoint
+//! ```
+//!
+//! A row's key always goes to the same lane, so two rows of one key never overtake each other. After a crash at most the
+//! calls since the last checkpoint are made again, and each is harmless by its target key (contracts.md §4, "On repeat").
+
+use std::collections::VecDeque;
+use std::collections::hash_map::{DefaultHasher, HashMap};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::csv::Record;
+use domain::layout::{HeaderFault, RowFault};
+use domain::lookups::Lookups;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::attempt::{Attempt, Halt, Stop, Worked};
+use super::deliver::{finish, read_on};
+use super::head;
+use super::reader::{Line, has_swallowed, swallowed, too_long};
+use crate::Failure;
+use crate::ledger::run::{Position, Run};
+use crate::trigger::Invocation;
+
+/// A valid row, in the target's form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRow {
+    /// Its key (contracts.md §6, "Row keys").
+    pub key: Vec<u8>,
+    /// Rows of different groups never share a call; a stage, for example.
+    pub group: Vec<u8>,
+    /// What is sent of it.
+    pub content: Vec<u8>,
+}
+
+/// Decides one row.
+pub type ReadRow = Box<dyn Fn(&Record<'_>) -> Result<CallRow, RowFault> + Send + Sync>;
+
+/// Understands a header, knowing the run and its envelope; a fault of either rejects the file.
+pub type OpenCalls = fn(&Record<'_>, &Lookups, &Run) -> Result<ReadRow, HeaderFault>;
+
+/// A flow from outbox to API, in many calls.
+pub struct FileToCalls {
+    /// Understands the header.
+    pub open: OpenCalls,
+    /// Rows in one call at most.
+    pub rows_per_call: usize,
+    /// Calls made side by side at most.
+    pub lanes: usize,
+    /// Makes a call.
+    pub target: Arc<dyn CallTarget>,
+}
+
+/// The target call of such a flow.
+#[async_trait]
+pub trait CallTarget: Send + Sync {
+    /// Sends `rows`, all of one group. Returns the rows that the target refuses, by their place in `rows`.
+    ///
+    /// # Errors
+    /// [`Failure::Rejected`] when the target will never take any row of the file.
+    async fn call(
+        &self,
+        run: &Run,
+        rows: &[CallRow],
+        invocation: &Invocation,
+    ) -> Result<Vec<(usize, RowFault)>, Failure>;
+}
+
+/// A row with what is needed should the target refuse it.
+struct Held {
+    row: CallRow,
+    at: Position,
+    raw: Vec<u8>,
+}
+
+type Answered = (usize, Vec<Held>, Result<Vec<(usize, RowFault)>, Failure>);
+
+/// All lanes, and the calls on their way.
+struct Lanes<'a> {
+    flow: &'a FileToCalls,
+    run: Arc<Run>,
+    invocation: Invocation,
+    open: Vec<Vec<Held>>,
+    waiting: Vec<VecDeque<Vec<Held>>>,
+    busy: Vec<bool>,
+    calls: FuturesUnordered<BoxFuture<'a, Answered>>,
+    refused: Vec<(Held, RowFault)>,
+    delivered: u64,
+}
+
+/// Phase [`crate::ledger::run::Phase::Deliver`] of such a flow.
+pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Worked {
+    let head = head::read(attempt).await?;
+    let lookups = attempt.lookups().await?;
+    let read = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups, &attempt.run))?;
+    let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
+    let mut lanes = Lanes::new(flow, attempt);
+    loop {
+        match reader.next() {
+            Line::Record(record, at) => {
+                if has_swallowed(&record) {
+                    attempt.run.reason = Some(swallowed(at));
+                }
+                match read(&record) {
+                    Ok(row) => lanes.take(attempt, row, &record, at)?,
+                    Err(fault) => attempt.reject_row(record.raw(), at, &fault)?,
+                }
+            }
+            Line::TooLong { at, length, unclosed } => {
+                attempt.run.reason = unclosed.then(|| swallowed(at)).or(attempt.run.reason.take());
+                attempt.reject_row(b"", at, &too_long(at, length))?;
+            }
+            Line::Nothing => {}
+            Line::End => break,
+            Line::More => {
+                if attempt.is_due(reader.position()) || attempt.is_out_of_time() {
+                    lanes.settle(attempt).await?;
+                    attempt.pause_now(reader.position()).await?;
+                }
+                if !read_on(attempt, &mut reader).await? {
+                    break;
+                }
+            }
+        }
+        // Rows are not read much faster than they are sent.
+        while lanes.are_full() {
+            lanes.answer().await?;
+            if attempt.is_due(reader.position()) || attempt.is_out_of_time() {
+                lanes.settle(attempt).await?;
+                attempt.pause_now(reader.position()).await?;
+            }
+        }
+    }
+    lanes.settle(attempt).await?;
+    finish(attempt, reader.position()).await
+}
+
+impl<'a> Lanes<'a> {
+    fn new(flow: &'a FileToCalls, attempt: &Attempt<'_>) -> Self {
+        let lanes = flow.lanes.max(1);
+        Self {
+            flow,
+            run: Arc::new(attempt.run.clone()),
+            invocation: attempt.invocation().clone(),
+            open: (0..lanes).map(|_| Vec::new()).collect(),
+            waiting: (0..lanes).map(|_| VecDeque::new()).collect(),
+            busy: vec![false; lanes],
+            calls: FuturesUnordered::new(),
+            refused: Vec::new(),
+            delivered: 0,
+        }
+    }
+
+    /// Puts a valid row into its lane. The same key again within one call: identical is sent once, different is
+    /// rejected (contracts.md §6, "Row keys").
+    fn take(&mut self, attempt: &mut Attempt<'_>, row: CallRow, record: &Record<'_>, at: Position) -> Result<(), Stop> {
+        let lane = lane_of(&row.key, self.open.len());
+        let Some(open) = self.open.get_mut(lane) else { return Ok(()) };
+        if open.first().is_some_and(|first| first.row.group != row.group) || open.len() >= self.flow.rows_per_call {
+            self.close(lane);
+        }
+        let Some(open) = self.open.get_mut(lane) else { return Ok(()) };
+        if let Some(twin) = open.iter().find(|held| held.row.key == row.key) {
+            if twin.row == row {
+                attempt.run.counts.rows += 1;
+                attempt.run.counts.repeated += 1;
+                return Ok(());
+            }
+            let fault = RowFault::row(format!("duplicate of line {}", twin.at.line));
+            return attempt.reject_row(record.raw(), at, &fault);
+        }
+        open.push(Held { row, at, raw: record.raw().to_vec() });
+        attempt.run.counts.rows += 1;
+        Ok(())
+    }
+
+    /// Closes the lane's open call, and begins it if nothing of the lane is on its way.
+    fn close(&mut self, lane: usize) {
+        let (Some(open), Some(waiting)) = (self.open.get_mut(lane), self.waiting.get_mut(lane)) else { return };
+        if !open.is_empty() {
+            waiting.push_back(std::mem::take(open));
+        }
+        self.begin(lane);
+    }
+
+    fn begin(&mut self, lane: usize) {
+        let (Some(busy), Some(waiting)) = (self.busy.get_mut(lane), self.waiting.get_mut(lane)) else { return };
+        if *busy {
+            return;
+        }
+        let Some(held) = waiting.pop_front() else { return };
+        *busy = true;
+        let (target, run, invocation) = (&self.flow.target, self.run.clone(), self.invocation.clone());
+        self.calls.push(Box::pin(async move {
+            let rows: Vec<CallRow> = held.iter().map(|held| held.row.clone()).collect();
+            let answer = target.call(&run, &rows, &invocation).await;
+            (lane, held, answer)
+        }));
+    }
+
+    fn are_full(&self) -> bool {
+        self.waiting.iter().map(VecDeque::len).sum::<usize>() >= self.open.len()
+    }
+
+    /// Waits for one call.
+    async fn answer(&mut self) -> Result<(), Halt> {
+        let Some((lane, held, answer)) = self.calls.next().await else { return Ok(()) };
+        let mut refused: HashMap<usize, RowFault> = answer?.into_iter().collect();
+        for (place, held) in held.into_iter().enumerate() {
+            match refused.remove(&place) {
+                Some(fault) => self.refused.push((held, fault)),
+                None => self.delivered += 1,
+            }
+        }
+        if let Some(busy) = self.busy.get_mut(lane) {
+            *busy = false;
+        }
+        self.begin(lane);
+        Ok(())
+    }
+
+    /// Empties all lanes, and enters what came of it into the books.
+    async fn settle(&mut self, attempt: &mut Attempt<'_>) -> Worked {
+        for lane in 0..self.open.len() {
+            self.close(lane);
+        }
+        while !self.calls.is_empty() {
+            self.answer().await?;
+        }
+        attempt.run.counts.delivered += std::mem::take(&mut self.delivered);
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.sort_by_key(|(held, _)| held.at);
+        for (held, fault) in refused {
+            // The row was counted when it was taken.
+            attempt.run.counts.rows -= 1;
+            attempt.reject_row(&held.raw, held.at, &fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the rows of one key go.
+fn lane_of(key: &[u8], lanes: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    let lanes = u64::try_from(lanes).unwrap_or(1).max(1);
+    usize::try_from(hasher.finish() % lanes).unwrap_or(0)
+}
