@@ -24,6 +24,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 pub use arrival::{Arrival, parse as parse_notification, renewed};
 pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow};
@@ -47,7 +49,7 @@ pub struct Limits {
     /// … and this percentage of them.
     pub hold_percent: u64,
     /// From a file's first turn to giving it up.
-    pub retry: jiff::SignedDuration,
+    pub retry: SignedDuration,
     /// Attempts without progress before it is given up.
     pub idle_attempts: u32,
 }
@@ -55,7 +57,7 @@ pub struct Limits {
 impl Default for Limits {
     /// The values of architecture.md §2.4 and §3.
     fn default() -> Self {
-        Self { hold_rows: 100, hold_percent: 5, retry: jiff::SignedDuration::from_hours(24), idle_attempts: 20 }
+        Self { hold_rows: 100, hold_percent: 5, retry: SignedDuration::from_hours(24), idle_attempts: 20 }
     }
 }
 
@@ -175,7 +177,7 @@ async fn try_process(
     flow: &FileFlow<'_>,
     arrival: &Arrival,
     invocation: &Invocation,
-    started: jiff::Timestamp,
+    started: Timestamp,
 ) -> Result<Next, Transient> {
     let phase = match flow {
         FileFlow::ToFile(_) => Phase::Check,
@@ -185,15 +187,21 @@ async fn try_process(
         Registered::Open(run) => run,
         Registered::Settled(state) => return Ok(Next::Settled(state)),
     };
+    let waited = kit.clock.now().duration_since(run.value.registered);
     if kit.in_order && !register::take_turn(kit, &run.value).await? {
-        return Ok(Next::Again(WAITING));
+        return Ok(Next::Again(look_again_after(waited)));
     }
     let Some(mut attempt) = Attempt::claim(kit, *run, invocation).await? else {
-        return Ok(Next::Again(WAITING));
+        return Ok(Next::Again(look_again_after(waited)));
     };
     let outcome = attempt.work(flow).await;
     attempt.end(outcome, started).await
 }
 
-/// How long a file waits before it looks whether its turn has come.
-const WAITING: Duration = Duration::from_secs(10);
+/// How long a file waits before it looks whether its turn has come: a tenth of what it has waited, 10 s to 5 min. So a
+/// thousand receives, after which the queue would give up, are more than three days; and a file that has waited for long
+/// is not late by much.
+fn look_again_after(waited: SignedDuration) -> Duration {
+    let (least, most) = (Duration::from_secs(10), Duration::from_secs(300));
+    (Duration::try_from(waited).unwrap_or_default() / 10).clamp(least, most)
+}

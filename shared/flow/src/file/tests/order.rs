@@ -19,6 +19,23 @@ async fn a_file_waits_for_an_earlier_one_that_is_not_settled() {
 }
 
 #[tokio::test]
+async fn a_file_may_wait_three_days_for_its_turn_before_its_queue_would_give_it_up() {
+    let bench = Bench::new();
+    bench.taken.lost_answers.lock().unwrap().push(1);
+    let first = bench.drop_file("1.csv", ONE);
+    bench.world.clock.advance(std::time::Duration::from_secs(5));
+    let second = bench.drop_file("2.csv", ONE);
+    bench.send(&first).await;
+    let mut waited = std::time::Duration::ZERO;
+    for _ in 0..1000 {
+        let Next::Again(delay) = bench.send(&second).await else { panic!("not its turn") };
+        waited += delay;
+        bench.world.clock.advance(delay);
+    }
+    assert!(waited > std::time::Duration::from_secs(3 * 24 * 3600), "{waited:?}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_registered_after_a_later_one_has_begun_goes_next_and_is_marked_late() {
     let bench = Bench::new();
     let earlier = bench.drop_file("1.csv", ONE);
