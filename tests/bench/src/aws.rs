@@ -1,0 +1,142 @@
+//! AWS, as far as the flows call it, on one address: what `AWS_ENDPOINT_URL` points at.
+//!
+//! Which service a request is for shows in `x-amz-target` (DynamoDB, SQS, Secrets Manager), in its form (SNS), or it is
+//! for S3, path style. Signatures are not looked at. Every request is counted by its operation.
+
+mod counts;
+mod dynamodb;
+mod form;
+mod objects;
+mod s3;
+mod small;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+
+pub use counts::Counts;
+pub use objects::{Object, Stored};
+pub use small::Queued;
+
+use crate::Fault;
+use crate::server::Server;
+
+/// The largest body that is taken: a part of 8 MiB, and the one row that crosses its end.
+const BODY_LIMIT: usize = 32 << 20;
+
+/// What the stub holds.
+#[derive(Default)]
+pub struct Aws {
+    /// Requests by operation.
+    pub counts: Counts,
+    /// Objects of all buckets.
+    pub objects: Mutex<objects::Objects>,
+    table: Mutex<dynamodb::Table>,
+    queues: small::Queues,
+    secrets: small::Secrets,
+}
+
+impl Aws {
+    /// Serves until the server is dropped.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn start(self: &Arc<Self>) -> Result<Server, Fault> {
+        let router = Router::new().fallback(serve).with_state(Arc::clone(self));
+        Server::start(router).await
+    }
+
+    /// Keeps a secret.
+    pub fn set_secret(&self, name: &str, text: &str) {
+        self.secrets.set(name, text);
+    }
+
+    /// Takes the messages that were sent to a queue, in order.
+    pub fn take_messages(&self, queue: &str) -> Vec<Queued> {
+        self.queues.take(queue)
+    }
+
+    /// The furthest byte of any made object that was handed out: how far a function is, but for what lies in buffers.
+    pub fn read_up_to(&self) -> u64 {
+        locked(&self.objects).furthest.load(Ordering::Relaxed)
+    }
+
+    /// The contents of the ledger's items with this sort key.
+    pub fn ledger(&self, sort: &str) -> Vec<serde_json::Value> {
+        locked(&self.table).bodies(sort)
+    }
+
+    /// Forgets everything but secrets, configuration and what is given to read.
+    pub fn reset(&self) {
+        self.counts.take();
+        *locked(&self.table) = dynamodb::Table::default();
+        locked(&self.objects).forget_written();
+        self.queues.clear();
+    }
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(State(aws): State<Arc<Aws>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_form = kind.starts_with("application/x-www-form-urlencoded");
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
+    };
+    let (operation, response) = match target {
+        Some(target) => by_target(&aws, &target, &body),
+        None if is_form => small::sns(&body),
+        None => s3::serve(&aws, &parts, body),
+    };
+    aws.counts.add(&operation, 1);
+    response
+}
+
+fn by_target(aws: &Aws, target: &str, body: &Bytes) -> (String, Response) {
+    let (service, operation) = target.split_once('.').unwrap_or((target, ""));
+    let service = service.split_once('_').map_or(service, |(name, _)| name);
+    let response = match service {
+        "DynamoDB" => {
+            let mut table = locked(&aws.table);
+            let response = dynamodb::serve(&mut table, operation, body);
+            let charged = std::mem::take(&mut table.charged);
+            aws.counts.add("DynamoDB read units", charged.read);
+            aws.counts.add("DynamoDB write units", charged.write);
+            response
+        }
+        "AmazonSQS" => aws.queues.serve(operation, body),
+        "secretsmanager" => aws.secrets.serve(operation, body),
+        _ => json(StatusCode::BAD_REQUEST, r#"{"__type":"UnknownOperationException"}"#),
+    };
+    (format!("{service}.{operation}"), response)
+}
+
+fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    typed(status, "application/x-amz-json-1.0", body)
+}
+
+fn xml(status: StatusCode, body: impl Into<Body>) -> Response {
+    typed(status, "text/xml", body)
+}
+
+fn plain(status: StatusCode, body: impl Into<Body>) -> Response {
+    typed(status, "text/plain", body)
+}
+
+fn typed(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert("x-amzn-requestid", HeaderValue::from_static("bench"));
+    response
+}

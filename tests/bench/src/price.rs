@@ -1,0 +1,83 @@
+//! What requests cost: AWS's list prices of us-east-1, on demand, January 2026.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::report::decimals;
+
+/// A millionth of a millionth of a dollar.
+type Pico = u128;
+
+/// By the beginning of the operation's name; the first that fits counts.
+const PRICES: [(&str, Pico); 13] = [
+    ("S3.GetObject", 400_000),
+    ("S3.HeadObject", 400_000),
+    ("S3.", 5_000_000),
+    ("DynamoDB write units", 625_000),
+    ("DynamoDB read units", 125_000),
+    // Its requests cost what they read and write.
+    ("DynamoDB.", 0),
+    // FIFO; a standard queue costs a fifth less.
+    ("AmazonSQS.", 500_000),
+    ("SNS.", 500_000),
+    ("secretsmanager.", 5_000_000),
+    ("HTTP API request", 1_000_000),
+    ("Lambda request", 200_000),
+    // Of 256 MB, arm64.
+    ("Lambda millisecond", 3_333),
+    ("", 0),
+];
+
+/// The price of these requests.
+#[must_use]
+pub fn of(counts: &BTreeMap<String, u64>) -> Pico {
+    counts.iter().map(|(operation, count)| price(operation) * u128::from(*count)).sum()
+}
+
+fn price(operation: &str) -> Pico {
+    PRICES.iter().find(|(name, _)| operation.starts_with(name)).map_or(0, |(_, price)| *price)
+}
+
+/// Adds what Lambda takes for being there: one request, and so much time of 256 MB.
+pub fn add_lambda(counts: &mut BTreeMap<String, u64>, requests: u64, time: Duration) {
+    counts.insert("Lambda request".to_owned(), requests);
+    counts.insert("Lambda millisecond".to_owned(), u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+}
+
+/// `$0.12`, for a million of `units`.
+#[must_use]
+pub fn per_million(price: Pico, units: u64) -> (Pico, String) {
+    let micro = price / u128::from(units.max(1));
+    (micro, format!("${}", if micro < 10_000 { six_digits(micro) } else { decimals(micro, 1_000_000) }))
+}
+
+fn six_digits(micro: Pico) -> String {
+    format!("0.{micro:06}")
+}
+
+/// What each operation was asked for and costs, per thousand of `units`.
+#[must_use]
+pub fn itemised(counts: &BTreeMap<String, u64>, units: u64) -> String {
+    let items: Vec<String> = counts
+        .iter()
+        .map(|(operation, count)| {
+            let each = decimals(u128::from(*count), units.max(1).into());
+            let (_, cost) = per_million(price(operation) * u128::from(*count), units);
+            format!("{operation} {each} ({cost})")
+        })
+        .collect();
+    items.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_messages_cost_a_million_times_one() {
+        let counts = BTreeMap::from([("AmazonSQS.SendMessage".to_owned(), 1), ("DynamoDB write units".to_owned(), 2)]);
+        assert_eq!(of(&counts), 1_750_000);
+        assert_eq!(per_million(of(&counts), 1).1, "$1.75");
+        assert_eq!(per_million(of(&counts), 1_000).1, "$0.001750");
+    }
+}
