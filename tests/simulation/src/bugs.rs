@@ -1,0 +1,68 @@
+//! Bugs that are planted on purpose, to prove that the simulation bites. Each is switched on in the simulated ports and
+//! queues, so that the code of the flows stays as it is: what the flow asked for is done as a flow with that bug would do
+//! it.
+
+/// One deliberate bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bug {
+    /// Skip the claim, ignore the fence: a conditional write is written whatever the revision.
+    IgnoreTheRevision,
+    /// A conflict is taken for success, and nothing is written.
+    SwallowTheConflict,
+    /// Items are read as they were one write ago.
+    ReadStaleItems,
+    /// The queue's message is deleted before it is worked on.
+    AckTooEarly,
+    /// Failed messages of a batch are deleted with the others.
+    AckTheWholeBatch,
+    /// A message that is handed back is deleted.
+    HandBackByDeleting,
+    /// A checkpoint is never written.
+    DropTheCheckpoint,
+    /// A call without an answer counts as done.
+    SilenceIsSuccess,
+    /// Every 4xx of a target counts as done.
+    EveryRefusalIsDone,
+    /// A pause that the target asked for is not heard.
+    IgnoreRetryAfter,
+    /// The second upload for a key gets the id of the first.
+    ReuseTheUploadId,
+    /// The parts of an upload are visible before it is finished.
+    ShowHalfAFile,
+    /// An object is read in its newest version, not in the one that the run is about.
+    ReadTheNewestVersion,
+    /// Messages are queued without their group.
+    ForgetTheGroup,
+    /// The door says 202 before the message is queued, and one in four is not.
+    AcceptBeforeQueueing,
+    /// Rejected rows are not written.
+    LoseRejectedRows,
+    /// People are not told.
+    TellNobody,
+    /// The lease is not kept in the ledger.
+    ForgetTheLease,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::IgnoreTheRevision,
+        Self::SwallowTheConflict,
+        Self::ReadStaleItems,
+        Self::AckTooEarly,
+        Self::AckTheWholeBatch,
+        Self::HandBackByDeleting,
+        Self::DropTheCheckpoint,
+        Self::SilenceIsSuccess,
+        Self::EveryRefusalIsDone,
+        Self::IgnoreRetryAfter,
+        Self::ReuseTheUploadId,
+        Self::ShowHalfAFile,
+        Self::ReadTheNewestVersion,
+        Self::ForgetTheGroup,
+        Self::AcceptBeforeQueueing,
+        Self::LoseRejectedRows,
+        Self::TellNobody,
+        Self::ForgetTheLease,
+    ];
+}

@@ -1,0 +1,77 @@
+//! Many schedules, on all processors.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::faults::Coverage;
+use crate::schedule::{Options, Outcome, run};
+
+/// What came of many schedules.
+#[derive(Debug, Clone, Default)]
+pub struct Campaign {
+    /// How many there were.
+    pub schedules: u64,
+    /// The faults of all together.
+    pub coverage: Coverage,
+    /// Calls of ports.
+    pub steps: u64,
+    /// Rows and messages.
+    pub records: u64,
+    /// The fewest faults of a schedule, and its seed.
+    pub fewest_faults: Option<(u64, u64)>,
+    /// Schedules with fewer than three faults.
+    pub mild: u64,
+    /// Those that broke a rule, in order of seeds.
+    pub failures: Vec<Outcome>,
+}
+
+/// Runs the schedules of `seeds`, until `most_failures` have failed or `go_on` says stop.
+pub fn campaign(
+    seeds: impl Iterator<Item = u64> + Send,
+    options: &Options,
+    most_failures: usize,
+    go_on: impl Fn() -> bool + Sync,
+) -> Campaign {
+    let seeds = Mutex::new(seeds);
+    let result = Mutex::new(Campaign::default());
+    let stop = AtomicBool::new(false);
+    let done = AtomicU64::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) && go_on() {
+                    let next = seeds.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(seed) = next else { return };
+                    let outcome = run(seed, options);
+                    done.fetch_add(1, Ordering::Relaxed);
+                    let mut result = result.lock().unwrap_or_else(PoisonError::into_inner);
+                    result.add(outcome);
+                    if result.failures.len() >= most_failures {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let mut result = result.into_inner().unwrap_or_else(PoisonError::into_inner);
+    result.failures.sort_by_key(|outcome| outcome.seed);
+    result
+}
+
+impl Campaign {
+    fn add(&mut self, outcome: Outcome) {
+        self.schedules += 1;
+        self.coverage.add(&outcome.coverage);
+        self.steps += outcome.steps;
+        self.records += u64::try_from(outcome.records).unwrap_or(0);
+        let faults = outcome.coverage.faults();
+        self.mild += u64::from(faults < 3);
+        if self.fewest_faults.is_none_or(|(fewest, _)| faults < fewest) {
+            self.fewest_faults = Some((faults, outcome.seed));
+        }
+        if !outcome.broken.is_empty() {
+            self.failures.push(outcome);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use flow::ports::{Answer, Call, Payload};
+use serde_json::{Value, json};
+
+use super::{Outages, post_until_taken};
+use crate::engine::{Micros, Shared, seconds, sleep_until};
+use crate::flows::FlowId;
+use crate::ports::{Neighbour, plain};
+
+/// One call of `/enroll` that reached the DERMS.
+#[derive(Debug, Clone)]
+pub struct Enrolled {
+    /// When it took effect.
+    pub at: Micros,
+    /// `dacsMessageId`.
+    pub id: String,
+    /// Whose subscription.
+    pub subscription: String,
+    /// The whole request: another body is another attempt.
+    pub body: String,
+    /// Whether the same request had come before.
+    pub repeat: bool,
+    /// Whether the answer said that it is taken, now or later.
+    pub taken: bool,
+}
+
+/// One file of scores.
+#[derive(Debug, Clone, Default)]
+pub struct ScoreSet {
+    /// By number: the part's text, without its header.
+    pub parts: BTreeMap<u64, String>,
+    /// The number of the part that called itself the last.
+    pub last: Option<u64>,
+    /// When it was complete: its place among all sets.
+    pub complete: Option<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    enrolled: Vec<Enrolled>,
+    sets: BTreeMap<String, ScoreSet>,
+    completed: usize,
+    scores: BTreeMap<String, String>,
+}
+
+/// The DERMS.
+pub struct Derms {
+    shared: Shared,
+    /// When it is down.
+    pub outages: Outages,
+    state: Mutex<State>,
+}
+
+impl Derms {
+    /// A DERMS that knows nobody yet.
+    #[must_use]
+    pub fn new(shared: Shared, down: Vec<(Micros, Micros)>) -> Self {
+        let outages = Outages::new(shared.clone(), "derms", down);
+        Self { shared, outages, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The calls of `/enroll`, in order.
+    #[must_use]
+    pub fn enrolled(&self) -> Vec<Enrolled> {
+        self.state().enrolled.clone()
+    }
+
+    /// The score files, by id.
+    #[must_use]
+    pub fn sets(&self) -> BTreeMap<String, ScoreSet> {
+        self.state().sets.clone()
+    }
+
+    /// Its books: by device and program, the row that counts.
+    #[must_use]
+    pub fn scores(&self) -> BTreeMap<String, String> {
+        self.state().scores.clone()
+    }
+
+    /// `/enroll` is an upsert by `dacsMessageId`. How it answers is written in the request: `subscriptionType` LATER is
+    /// answered by 202 and an acknowledgement later, HICCUP by one FAILURE first, MALFORMED by 400; a service point that
+    /// begins with `SP-UNKNOWN` is a business error.
+    fn enroll(&self, body: &Bytes) -> Answer {
+        let text = String::from_utf8_lossy(body).into_owned();
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let field = |path: &str| request.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let id = field("/dacsMessageId");
+        let kind = field("/subscriptionInfo/subscriptionType");
+        let unknown = field("/locationInfo/servicePointId").starts_with("SP-UNKNOWN");
+        let mut state = self.state();
+        let before = state.enrolled.iter().filter(|call| call.id == id && call.body == text).count();
+        let taken = kind != "MALFORMED" && !(kind == "HICCUP" && before == 0);
+        state.enrolled.push(Enrolled {
+            at: self.shared.lock().now,
+            id: id.clone(),
+            subscription: field("/subscriptionInfo/subscriptionId"),
+            body: text,
+            repeat: before > 0,
+            taken,
+        });
+        drop(state);
+        match kind.as_str() {
+            "MALFORMED" => plain(400, r#"{"title":"cannot be read"}"#),
+            "HICCUP" if before == 0 => msg_ack("FAILURE", &id, None),
+            "LATER" => {
+                self.acknowledge_later(id, unknown, before);
+                plain(202, "")
+            }
+            _ if unknown => msg_ack("ERROR", &id, Some("the service point is unknown")),
+            _ => msg_ack("SUCCESS", &id, None),
+        }
+    }
+
+    fn acknowledge_later(&self, id: String, unknown: bool, before: usize) {
+        let mut ack = json!({ "dacsMessageId": id, "responseCode": if unknown { "ERROR" } else { "SUCCESS" } });
+        if unknown && let Some(ack) = ack.as_object_mut() {
+            ack.insert("message".into(), "the service point is unknown".into());
+        }
+        let shared = self.shared.clone();
+        let mut core = self.shared.lock();
+        // A call that came again was perhaps not heard of: it is acknowledged again now and then.
+        if before > 0 && !core.dice.chance(50) {
+            return;
+        }
+        let at = core.now + core.dice.between(0, seconds(240));
+        core.script("derms", async move {
+            sleep_until(&shared, at).await;
+            post_until_taken(&shared, FlowId::EnrollmentAck, Bytes::from(ack.to_string())).await;
+        });
+    }
+
+    /// Scores are upserts by (`scoreFileId`, `part`); the set counts when its last part and all before it are there.
+    fn device_scores(&self, about: &Bytes, file: &Bytes) -> Answer {
+        let about: Value = serde_json::from_slice(about).unwrap_or_default();
+        let id = about.get("scoreFileId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (part, last) = (about.get("part").and_then(Value::as_u64), about.get("last").and_then(Value::as_bool));
+        let text = String::from_utf8_lossy(file).into_owned();
+        let (Some(part), Some(last), Some((_, rows))) = (part, last, text.split_once('\n')) else {
+            self.shared.lock().violated("the DERMS was sent scores that it cannot read");
+            return plain(400, "{}");
+        };
+        let mut state = self.state();
+        let set = state.sets.entry(id.clone()).or_default();
+        let mut broken = None;
+        if let Some(before) = set.parts.get(&part)
+            && before != rows
+        {
+            broken = Some(format!("part {part} of score file {id} came again with other rows"));
+        }
+        if last && set.last.is_some_and(|before| before != part) {
+            broken = Some(format!("score file {id} has two last parts"));
+        }
+        set.parts.insert(part, rows.to_owned());
+        if last {
+            set.last = Some(part);
+        }
+        let whole = set.last.is_some_and(|last| (1..=last).all(|part| set.parts.contains_key(&part)));
+        if whole && set.complete.is_none() {
+            let rows: Vec<String> = set.parts.values().flat_map(|part| part.lines()).map(str::to_owned).collect();
+            let place = state.completed;
+            if let Some(set) = state.sets.get_mut(&id) {
+                set.complete = Some(place);
+            }
+            state.completed += 1;
+            for row in rows {
+                state.scores.insert(score_key(&row), row);
+            }
+        }
+        drop(state);
+        let mut core = self.shared.lock();
+        if let Some(broken) = broken {
+            core.violated(broken);
+        }
+        plain(if core.dice.chance(50) { 200 } else { 202 }, "{}")
+    }
+}
+
+/// Head-end, NIC and program of a score row; no field of the made-up rows holds a comma.
+#[must_use]
+pub fn score_key(row: &str) -> String {
+    row.split(',').skip(1).take(3).collect::<Vec<_>>().join(",")
+}
+
+fn msg_ack(code: &str, id: &str, reason: Option<&str>) -> Answer {
+    let mut response = json!({ "id": id, "responseCode": code, "dacsMessageId": id });
+    if let (Some(reason), Some(response)) = (reason, response.as_object_mut()) {
+        response.insert("value".into(), reason.into());
+    }
+    plain(200, &json!({ "MsgAck": { "ackType": code, "responses": { "response": [response] } } }).to_string())
+}
+
+impl Neighbour for Derms {
+    fn name(&self) -> &'static str {
+        "derms"
+    }
+
+    fn act(&self, call: &Call, begun: Micros) -> Answer {
+        self.outages.watch(begun);
+        match (&call.payload, call.path.as_str()) {
+            (Payload::Json(body), "/enroll") => self.enroll(body),
+            (Payload::Form(parts), "/device_scores") => match parts.as_slice() {
+                [about, file] => self.device_scores(&about.bytes, &file.bytes),
+                _ => plain(400, "{}"),
+            },
+            _ => plain(404, "{}"),
+        }
+    }
+
+    fn is_down(&self) -> bool {
+        self.outages.is_down()
+    }
+
+    fn throttled_until(&self, until: Micros) {
+        self.outages.throttle(until);
+    }
+}

@@ -1,0 +1,277 @@
+//! One schedule: everything that one seed decides, from the senders' plans to the last check.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::sync_request::DacsRelease;
+use flow::ledger::message::Message;
+use flow::memory::CONFIG;
+use flow::ports::{ObjectRef, Source};
+use futures_util::{FutureExt, StreamExt};
+
+use crate::bugs::Bug;
+use crate::cloud::{Cloud, Services, enqueue};
+use crate::dice::Dice;
+use crate::engine::{Ended, Event, Machine, Micros, Shared, TaskId, seconds, sleep_until};
+use crate::faults::{Coverage, Fault, Plan};
+use crate::flows::{FlowId, Neighbours, Workload};
+use crate::neighbours::{Dacs, Derms};
+
+/// Rows and messages in each schedule, at least.
+pub const RECORDS: usize = 50;
+
+/// What a schedule is about.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only this flow (and those it needs).
+    pub flow: Option<FlowId>,
+    /// The bug that is planted.
+    pub bug: Option<Bug>,
+    /// Whether a trace is kept.
+    pub traced: bool,
+}
+
+/// How a schedule ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// The rules that did not hold; empty when all is well.
+    pub broken: Vec<String>,
+    /// The faults that came.
+    pub coverage: Coverage,
+    /// Rows and messages.
+    pub records: usize,
+    /// Calls of ports.
+    pub steps: u64,
+    /// How long it took, in virtual time.
+    pub lasted: Micros,
+    /// Who did what, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// What plans and checks have at hand.
+pub struct Setting {
+    /// The schedule's state.
+    pub shared: Shared,
+    /// Chance in planning.
+    pub dice: Dice,
+    /// The cloud's services.
+    pub services: Services,
+    /// The neighbours.
+    pub neighbours: Neighbours,
+    /// Whether DACS is told of single devices (25.10).
+    pub tells_devices: bool,
+}
+
+impl Setting {
+    /// Lets a sender or a neighbour do something.
+    pub fn script(&self, label: &str, work: impl Future<Output = ()> + Send + 'static) -> TaskId {
+        self.shared.lock().script(label, work)
+    }
+
+    /// The content of an object.
+    #[must_use]
+    pub fn content(&self, object: &ObjectRef) -> Option<String> {
+        let read = async {
+            let mut stream = self.services.objects.read(object, 0).await.ok()?;
+            let mut bytes = Vec::new();
+            while let Some(Ok(chunk)) = stream.next().await {
+                bytes.extend_from_slice(&chunk);
+            }
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        read.now_or_never().flatten()
+    }
+
+    /// A message as the ledger keeps it.
+    #[must_use]
+    pub fn message(&self, flow: FlowId, key: &str) -> Option<Message> {
+        use flow::ports::Store;
+        let key = Message::key(flow.name(), key);
+        let found = self.services.table.get(std::slice::from_ref(&key)).now_or_never();
+        let item = found.and_then(Result::ok).and_then(|mut items| items.pop().flatten())?;
+        serde_json::from_str(&item.body).ok()
+    }
+
+    /// The longest outage of a neighbour.
+    #[must_use]
+    pub fn longest_outage(&self) -> Micros {
+        self.neighbours.dacs.outages.longest().max(self.neighbours.derms.outages.longest())
+    }
+}
+
+/// Runs the schedule of `seed`.
+#[must_use]
+pub fn run(seed: u64, options: &Options) -> Outcome {
+    let mut dice = Dice::new(seed);
+    let flows = choose_flows(&mut dice, options.flow);
+    let number = dice.count(4, 9);
+    let plan = Plan::new(&mut dice, &flows, number);
+    let shared = Shared::new(dice.fork(), plan, options.bug, options.traced);
+    let (neighbours, outage) = neighbours(&mut dice, &shared);
+    let cloud = Cloud::new(&shared, neighbours.clone(), &flows);
+    let tells_devices = neighbours.release >= DacsRelease::DEVICE_STATUS;
+    let mut setting =
+        Setting { shared: shared.clone(), dice, services: cloud.services.clone(), neighbours, tells_devices };
+    if outage {
+        for flow in flows.iter().filter(|flow| Fault::Outage.cannot_happen_to(**flow).is_none()) {
+            shared.lock().happened(Fault::Outage, *flow);
+        }
+    }
+    let share = RECORDS.div_ceil(flows.len());
+    let workloads: Vec<Box<dyn Workload>> = flows.iter().map(|flow| flow.plan(&mut setting, share)).collect();
+    change_lookups(&mut setting, &flows);
+    poison(&mut setting, &flows);
+    let end = drive(&shared, cloud, &setting);
+    let mut broken = end.broken;
+    let records = workloads.iter().map(|workload| workload.records()).sum();
+    if end.rested {
+        for workload in &workloads {
+            workload.check(&setting, &mut broken);
+        }
+    }
+    let mut core = shared.lock();
+    broken.extend(std::mem::take(&mut core.violations));
+    for line in &broken {
+        core.note("CHECK", line);
+    }
+    Outcome {
+        seed,
+        broken,
+        coverage: core.coverage.clone(),
+        records,
+        steps: core.steps,
+        lasted: core.now,
+        trace: core.take_trace(),
+    }
+}
+
+fn choose_flows(dice: &mut Dice, only: Option<FlowId>) -> Vec<FlowId> {
+    let mut flows: Vec<FlowId> = match only {
+        Some(flow) => vec![flow],
+        None => FlowId::ALL.iter().copied().filter(|_| dice.chance(45)).collect(),
+    };
+    if flows.is_empty() {
+        flows.push(*dice.pick(FlowId::ALL));
+    }
+    // What the DERMS answers later comes through the other flow's door.
+    if flows.contains(&FlowId::EnrollmentSync) && !flows.contains(&FlowId::EnrollmentAck) {
+        flows.push(FlowId::EnrollmentAck);
+    }
+    flows
+}
+
+fn neighbours(dice: &mut Dice, shared: &Shared) -> (Neighbours, bool) {
+    let mut down = || -> Vec<(Micros, Micros)> {
+        let from = dice.below(seconds(300));
+        let lasts = match dice.below(200) {
+            0 => seconds(26 * 3600),
+            1 => seconds(5 * 3600),
+            2..=4 => seconds(2 * 3600),
+            5..=20 => dice.between(seconds(20), seconds(900)),
+            _ => return Vec::new(),
+        };
+        vec![(from, from + lasts)]
+    };
+    let (dacs, derms) = (down(), down());
+    let outage = !dacs.is_empty() || !derms.is_empty();
+    let release = if dice.chance(50) { "25.4" } else { "25.10" };
+    let neighbours = Neighbours {
+        dacs: Arc::new(Dacs::new(shared.clone(), dacs)),
+        derms: Arc::new(Derms::new(shared.clone(), derms)),
+        release: release.parse().expect("a release"),
+    };
+    (neighbours, outage)
+}
+
+/// New versions of lookups while they are in use: some better, some that nobody can read.
+fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
+    for flow in flows.iter().copied() {
+        let (name, good) = match flow {
+            FlowId::DeviceScore => ("Columns-device-score", "column,spelling\nscore,SCORE_VALUE\n"),
+            FlowId::KwhAvoided => ("Columns-kwh-avoided", "column,spelling\nSPId,ServicePoint\n"),
+            FlowId::EnrollmentSync => ("Program", "programId,programCode,programExternalIdentifier\n"),
+            FlowId::EnrollmentAck => (
+                "DacsMessages",
+                "messageNumber,verdict,meaning\n20001,ALREADY_DONE,acknowledged\n20090,REFUSED,unknown\n",
+            ),
+        };
+        for (chance, fault, content) in [(40, Fault::LookupChanged, good), (15, Fault::LookupBroken, "\"no lookup")] {
+            if !setting.dice.chance(chance) {
+                continue;
+            }
+            let (shared, services, at) =
+                (setting.shared.clone(), setting.services.clone(), setting.dice.below(seconds(240)));
+            setting.script("operator", async move {
+                sleep_until(&shared, at).await;
+                services.objects.put(CONFIG, &format!("lookups/{name}.csv"), Bytes::from_static(content.as_bytes()));
+                let mut core = shared.lock();
+                core.happened(fault, flow);
+                core.note("operator", &format!("a new version of {name}: {fault:?}"));
+            });
+        }
+    }
+}
+
+/// Messages that nobody can read.
+fn poison(setting: &mut Setting, flows: &[FlowId]) {
+    for flow in flows.iter().copied() {
+        if !setting.dice.chance(15) {
+            continue;
+        }
+        let body =
+            (*setting.dice.pick(&["", "{}", "{\"Records\":[{}]}", "not json", "{\"key\":\"nobody\"}"])).to_owned();
+        let (shared, services, at) =
+            (setting.shared.clone(), setting.services.clone(), setting.dice.below(seconds(240)));
+        setting.script("stranger", async move {
+            sleep_until(&shared, at).await;
+            shared.lock().happened(Fault::Poison, flow);
+            enqueue(&shared, &services, flow, body, Some("stranger"));
+        });
+    }
+}
+
+struct End {
+    rested: bool,
+    broken: Vec<String>,
+}
+
+/// Lets time pass until nothing is left to happen, or too long.
+fn drive(shared: &Shared, mut cloud: Cloud, setting: &Setting) -> End {
+    let limit = setting.longest_outage() + seconds(40 * 3600);
+    let mut machine = Machine::new(shared.clone());
+    machine.run();
+    loop {
+        cloud.open_doors(&mut machine);
+        cloud.settle(&mut machine);
+        if !shared.lock().requests.is_empty() {
+            continue;
+        }
+        let (event, now) = {
+            let mut core = shared.lock();
+            (core.next_event(), core.now)
+        };
+        let Some(event) = event else { break };
+        if now > limit {
+            let broken =
+                vec![format!("not at rest after {} h: {} messages wait", now / seconds(3600), cloud.waiting())];
+            return End { rested: false, broken };
+        }
+        match event {
+            Event::Ready(call) => machine.call_ready(call),
+            Event::Crash(task) => machine.kill(task, Ended::Crashed),
+            Event::Deadline(task, even_frozen) => machine.deadline(task, even_frozen),
+            Event::Poll(flow) => cloud.poll(flow, &mut machine),
+            Event::Lapse(request) => machine.lapse(request),
+        }
+    }
+    let mut broken = Vec::new();
+    if cloud.waiting() > 0 {
+        broken.push(format!("at rest, and {} messages wait", cloud.waiting()));
+    }
+    for (flow, message) in &cloud.dead_letters {
+        broken.push(format!("{}: {message} ended in the dead letters", flow.short()));
+    }
+    End { rested: true, broken }
+}
