@@ -22,7 +22,7 @@ use std::io;
 use flow::Transient;
 use flow::ports::Clock;
 use flow::trigger::{Invocation, Reply, Trigger};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tracing_subscriber::filter::Targets;
@@ -114,13 +114,21 @@ where
 }
 
 fn invocation(trigger: &Trigger, context: &Context) -> Result<Invocation, Malformed> {
-    let deadline = i64::try_from(context.deadline)
-        .ok()
-        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
-        .ok_or(Malformed("the invocation has no deadline"))?;
+    let deadline = deadline(context.deadline, SystemClock.now()).ok_or(Malformed("the invocation has no deadline"))?;
     let correlation = match trigger {
         Trigger::Http(request) => request.correlation.clone(),
         Trigger::Queue(_) => context.request_id.clone(),
     };
     Ok(Invocation { deadline, owner: context.request_id.clone(), correlation })
+}
+
+/// No invocation of Lambda lives longer.
+const LONGEST: SignedDuration = SignedDuration::from_mins(15);
+
+/// When the invocation ends, in milliseconds since 1970. `cargo lambda watch` gives how long it may take instead
+/// (600,000), which as an instant would be long past.
+fn deadline(millis: u64, now: Timestamp) -> Option<Timestamp> {
+    let given = Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()?;
+    let length = given.duration_since(Timestamp::UNIX_EPOCH);
+    if length <= LONGEST { now.checked_add(length).ok() } else { Some(given) }
 }

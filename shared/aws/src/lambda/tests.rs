@@ -133,6 +133,15 @@ fn context() -> Context {
     context
 }
 
+#[test]
+fn the_invocation_ends_when_lambda_says_or_after_the_time_that_cargo_lambda_gives() {
+    let now: Timestamp = RECEIVED.parse().unwrap();
+    for (given, ends) in [(1_782_907_260_000, "2026-07-01T12:01:00Z"), (600_000, "2026-07-01T12:10:00Z")] {
+        assert_eq!(deadline(given, now).unwrap().to_string(), ends);
+    }
+    assert_eq!(deadline(u64::MAX, now), None);
+}
+
 async fn answered(event: &str, reply: Result<Reply, Transient>) -> Result<serde_json::Value, Diagnostic> {
     let event: Box<RawValue> = serde_json::from_str(event).unwrap();
     let reply = std::sync::Mutex::new(Some(reply));
