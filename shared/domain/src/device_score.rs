@@ -5,8 +5,9 @@
 
 use crate::csv::{Record, write_record};
 use crate::decimal;
-use crate::ids::{DeviceId, HeadEndSystem, IdFault, NicId, ProgramCode, ServicePointId, SubscriptionId};
+use crate::ids::{DeviceId, HeadEndSystem, NicId, ProgramCode, ServicePointId, SubscriptionId};
 use crate::layout::{Column, Columns, HeaderFault, Layout, RowFault, Spelling, Unknown};
+use crate::row::{Fields, end_after_start, id, optional_id, optional_time, time};
 use crate::time::Instant;
 use rust_decimal::Decimal;
 
@@ -35,14 +36,11 @@ pub const LAYOUT: Layout = Layout {
 pub const DERMS_HEADER: &str = "deviceId,headEndSystem,nicId,programCode,score,available,scoreDateTime,\
 subscriptionId,servicePointId,availableFrom,availableTo,unavailableReason\n";
 
-const COLUMNS: usize = 12;
+const COLUMNS: usize = LAYOUT.columns.len();
 
 /// A device score file whose header is understood.
 #[derive(Debug, Clone)]
-pub struct ScoreSheet {
-    columns: Columns,
-    places: [Option<usize>; COLUMNS],
-}
+pub struct ScoreSheet(Fields<COLUMNS>);
 
 impl ScoreSheet {
     /// Understands a header, as this sender spells it.
@@ -51,14 +49,12 @@ impl ScoreSheet {
     ///
     /// Everything that is wrong with the header.
     pub fn open(header: &Record<'_>, spelling: &Spelling) -> Result<Self, HeaderFault> {
-        let columns = LAYOUT.resolve(header, spelling)?;
-        let places = std::array::from_fn(|column| columns.place(column));
-        Ok(Self { columns, places })
+        Fields::open(&LAYOUT, header, spelling).map(Self)
     }
 
     /// Where the columns stand in this file.
     pub fn columns(&self) -> &Columns {
-        &self.columns
+        self.0.columns()
     }
 
     /// Reads and checks one row.
@@ -67,9 +63,7 @@ impl ScoreSheet {
     ///
     /// The first rule of contracts.md §6 that the row breaks.
     pub fn read<'a>(&self, record: &Record<'a>) -> Result<ScoreRow<'a>, RowFault> {
-        let fields = self.columns.text(record)?;
-        self.columns.check_width(record.len())?;
-        ScoreRow::check(self.places.map(|place| place.map_or("", |place| fields.get(place))))
+        ScoreRow::check(self.0.read(record)?)
     }
 }
 
@@ -106,12 +100,8 @@ impl<'a> ScoreRow<'a> {
         id("headEndSystem", head_end_system, HeadEndSystem::check)?;
         id("nicId", nic_id, NicId::check)?;
         id("programCode", program_code, ProgramCode::check)?;
-        if !subscription_id.is_empty() {
-            id("subscriptionId", subscription_id, SubscriptionId::check)?;
-        }
-        if !service_point_id.is_empty() {
-            id("servicePointId", service_point_id, ServicePointId::check)?;
-        }
+        optional_id("subscriptionId", subscription_id, SubscriptionId::check)?;
+        optional_id("servicePointId", service_point_id, ServicePointId::check)?;
         let available = match available {
             "Y" => true,
             "N" => false,
@@ -128,11 +118,7 @@ impl<'a> ScoreRow<'a> {
         let score_date_time = time("scoreDateTime", scored)?;
         let available_from = optional_time("availableFrom", from)?;
         let available_to = optional_time("availableTo", to)?;
-        if let (Some(from), Some(to)) = (available_from, available_to)
-            && to <= from
-        {
-            return Err(RowFault::at("availableTo", "is not after availableFrom"));
-        }
+        end_after_start(("availableFrom", available_from), ("availableTo", available_to))?;
         Ok(Self {
             device_id,
             head_end_system,
@@ -164,18 +150,6 @@ impl<'a> ScoreRow<'a> {
     pub fn write_csv(&self, out: &mut Vec<u8>) {
         write_record(out, self.text.iter().map(|field| field.as_bytes()));
     }
-}
-
-fn id(column: &'static str, value: &str, check: fn(&str) -> Result<(), IdFault>) -> Result<(), RowFault> {
-    check(value).map_err(|fault| RowFault::value(column, value, fault))
-}
-
-fn time(column: &'static str, value: &str) -> Result<Instant, RowFault> {
-    Instant::parse(value.as_bytes()).map_err(|fault| RowFault::value(column, value, fault))
-}
-
-fn optional_time(column: &'static str, value: &str) -> Result<Option<Instant>, RowFault> {
-    if value.is_empty() { Ok(None) } else { time(column, value).map(Some) }
 }
 
 #[cfg(test)]

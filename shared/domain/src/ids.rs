@@ -164,6 +164,10 @@ ids! {
     ContactId(120) "contactId" "The contact of an enrollment."
     DeviceLocationId(120) "deviceLocationId" "Where at a service point a device is."
     Division(120) "division" "The part of the utility that a location belongs to."
+    RecordId(120) "recordId" "One record of a file, by its sender's number."
+    TransformerId(120) "transformerId" "A transformer of the network model."
+    FeederId(120) "feederId" "A feeder of the network model."
+    SubstationId(120) "substationId" "A substation of the network model."
     DrmsInstanceId(120) "drmsInstanceId" "One DERMS installation of several."
 }
 

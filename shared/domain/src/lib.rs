@@ -11,9 +11,20 @@ pub mod time;
 pub mod csv;
 pub mod decimal;
 pub mod device_score;
+pub mod enrollment_ack_file;
+pub mod enrollment_extract;
+pub mod envelope;
+pub mod forecast;
+mod intervals;
 pub mod layout;
 pub mod lookups;
 pub mod measurement;
+pub mod network_location;
+pub mod outcome;
+pub mod participation;
+pub mod reservation;
+mod row;
+pub mod sync_flag;
 
 // Messages.
 pub mod enrollment_ack;

@@ -12,21 +12,38 @@ mod value_map;
 pub use tables::{DacsMessages, ExpectedFile, Program, Programs, Recipient, RouteBy, Routing, System, Target, Verdict};
 pub use value_map::{MapName, Miss, ValueMap};
 
-use crate::device_score;
 use crate::layout::{Layout, Spelling};
-use crate::measurement;
+use crate::{
+    device_score, enrollment_ack_file, enrollment_extract, forecast, measurement, network_location, outcome,
+    reservation,
+};
 use std::collections::BTreeMap;
 
 /// The files whose columns can be spelled otherwise, by the name that `Columns-<file>` uses.
-const FILES: [&[&Layout]; 2] = [&[&device_score::LAYOUT], &[&measurement::KWH_AVOIDED, &measurement::KW_DROP]];
+const FILES: [&[&Layout]; 8] = [
+    &[&device_score::LAYOUT],
+    &[&measurement::KWH_AVOIDED, &measurement::KW_DROP],
+    &[&network_location::LAYOUT],
+    &[&enrollment_extract::LAYOUT],
+    &[&enrollment_ack_file::LAYOUT],
+    &[&forecast::LAYOUT],
+    &[&reservation::LAYOUT],
+    &[&outcome::LAYOUT],
+];
 
 /// What ships with the platform, by lookup name.
-const SHIPPED: [(&str, &str); 18] = [
+const SHIPPED: [(&str, &str); 24] = [
     ("AllowEventDays", include_str!("../../../config/lookups/AllowEventDays.csv")),
     ("AssetSpec", include_str!("../../../config/lookups/AssetSpec.csv")),
     ("AssetType", include_str!("../../../config/lookups/AssetType.csv")),
+    ("Columns-device-outcome", include_str!("../../../config/lookups/Columns-device-outcome.csv")),
+    ("Columns-device-reservation", include_str!("../../../config/lookups/Columns-device-reservation.csv")),
     ("Columns-device-score", include_str!("../../../config/lookups/Columns-device-score.csv")),
+    ("Columns-enrollment-ack", include_str!("../../../config/lookups/Columns-enrollment-ack.csv")),
+    ("Columns-enrollment-sync", include_str!("../../../config/lookups/Columns-enrollment-sync.csv")),
     ("Columns-kwh-avoided", include_str!("../../../config/lookups/Columns-kwh-avoided.csv")),
+    ("Columns-load-reduction-forecast", include_str!("../../../config/lookups/Columns-load-reduction-forecast.csv")),
+    ("Columns-network-location", include_str!("../../../config/lookups/Columns-network-location.csv")),
     ("CycleFrequency", include_str!("../../../config/lookups/CycleFrequency.csv")),
     ("DacsMessages", include_str!("../../../config/lookups/DacsMessages.csv")),
     ("EnrollmentSource", include_str!("../../../config/lookups/EnrollmentSource.csv")),

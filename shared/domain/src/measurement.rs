@@ -3,14 +3,12 @@
 //! Both hold one row per event, program and service point, with one value per interval from start to end. Rows are
 //! delivered as they are, so a row is only checked: that its fields can be read, and that they agree with each other.
 
-mod intervals;
-
 use crate::csv::{Record, Text};
 use crate::decimal;
-use crate::ids::{EventId, IdFault, ProgramId, ServicePointId};
+use crate::ids::{EventId, ProgramId, ServicePointId};
+use crate::intervals::{Intervals, Span};
 use crate::layout::{Column, Columns, HeaderFault, HeaderProblem, Layout, RowFault, Spelling, Unknown};
-use crate::time::Instant;
-use intervals::Intervals;
+use crate::row::{id, some};
 use rust_decimal::Decimal;
 
 /// The columns of a kWh Avoided file [D].
@@ -48,6 +46,7 @@ const SP_ID: Column = Column::required("SPId");
 const START: Column = Column::required("ActualStartTime");
 const END: Column = Column::required("ActualEndTime");
 const INTERVAL: Column = Column::required("IntervalSize(Seconds)");
+const SPAN: Span = Span { start: START.name, end: END.name, size: INTERVAL.name };
 
 /// Which of the two kinds a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,48 +141,20 @@ impl Measurement {
         let text = self.columns.text(record)?;
         let intervals = Intervals::of(&self.columns, record.len())?;
         let [event, program, service_point, start, end, interval] = self.common.map(|place| text.get(place));
-        id(EVENT_ID, event, EventId::check)?;
-        id(PROGRAM_ID, program, ProgramId::check)?;
-        id(SP_ID, service_point, ServicePointId::check)?;
-        let start = time(START, start)?;
-        let end = time(END, end)?;
-        let expected = expected_intervals(start, end, interval)?;
-        intervals.check_count(&text, expected)?;
+        id(EVENT_ID.name, event, EventId::check)?;
+        id(PROGRAM_ID.name, program, ProgramId::check)?;
+        id(SP_ID.name, service_point, ServicePointId::check)?;
+        let expected = SPAN.read(start, end, interval)?.count;
+        intervals.check_count(&text, expected, &SPAN)?;
         match self.totals {
             Totals::KwhAvoided { event_type, total, saved } => {
-                if text.get(event_type).is_empty() {
-                    return Err(RowFault::at("EventType", "is empty"));
-                }
+                some("EventType", text.get(event_type))?;
                 number("TotalKwh", text.get(total))?;
                 check_sum(&intervals, &text, expected, number("TotalKwhSavedForPeriod", text.get(saved))?)
             }
             Totals::KwDrop { max } => check_max(&intervals, &text, expected, text.get(max)),
         }
     }
-}
-
-/// How many intervals lie between start and end: elapsed time ÷ interval size, which offsets make right on the days
-/// when daylight saving time changes.
-fn expected_intervals(start: Instant, end: Instant, interval: &str) -> Result<usize, RowFault> {
-    let column = INTERVAL.name;
-    let plain = !interval.is_empty() && interval.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds: i64 = match interval.parse() {
-        Ok(seconds) if plain && seconds > 0 => seconds,
-        _ if interval.is_empty() => return Err(RowFault::at(column, "is empty")),
-        _ => {
-            return Err(RowFault::value(column, interval, "is not a whole number of seconds above 0"));
-        }
-    };
-    let elapsed = start.until(end);
-    if !elapsed.is_positive() {
-        return Err(RowFault::at(END.name, "is not after ActualStartTime"));
-    }
-    let whole = elapsed.subsec_nanos() == 0 && elapsed.as_secs() % seconds == 0;
-    if !whole {
-        let reason = format!("{seconds} s do not divide the {} s from start to end", elapsed.as_millis() / 1000);
-        return Err(RowFault::at(column, reason));
-    }
-    usize::try_from(elapsed.as_secs() / seconds).map_err(|_| RowFault::at(column, "makes too many intervals"))
 }
 
 /// `TotalKwhSavedForPeriod` = Σ `KwhSaved` "within (n+1) × half a unit of the last printed digit".
@@ -260,14 +231,6 @@ fn check_max(intervals: &Intervals<'_>, text: &Text<'_>, n: usize, max: &str) ->
         Some(largest) if number(MAX, max)? == largest => Ok(()),
         Some(largest) => Err(RowFault::at(MAX, format!("is {max}, but the largest interval is {largest}"))),
     }
-}
-
-fn id(column: Column, value: &str, check: fn(&str) -> Result<(), IdFault>) -> Result<(), RowFault> {
-    check(value).map_err(|fault| RowFault::value(column.name, value, fault))
-}
-
-fn time(column: Column, value: &str) -> Result<Instant, RowFault> {
-    Instant::parse(value.as_bytes()).map_err(|fault| RowFault::value(column.name, value, fault))
 }
 
 fn number(column: &'static str, value: &str) -> Result<Decimal, RowFault> {

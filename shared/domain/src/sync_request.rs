@@ -56,6 +56,12 @@ impl ExceptionCode {
         let fits = |value: i32| (-99_999..=99_999).contains(&value);
         if fits(category) && fits(number) { Ok(Self { category, number }) } else { Err(OutOfRange) }
     }
+
+    /// The category.
+    #[must_use]
+    pub fn category(self) -> i32 {
+        self.category
+    }
 }
 
 /// The method of a [`DacsCall`].
@@ -160,10 +166,28 @@ pub fn acknowledge(ack: &EnrollmentAck, release: DacsRelease, code: ExceptionCod
         let path = "/rest/apis/cross/digitalAssets/programEnrollments/postAcknowledgement".to_owned();
         DacsCall { method: Method::Post, path, body }
     } else {
-        let mut path = "/rest/apis/common/sync/syncRequest/".to_owned();
-        push_encoded(&mut path, ack.dacs_message_id.as_str());
-        DacsCall { method: Method::Patch, path, body }
+        DacsCall { method: Method::Patch, path: patch_path(&ack.dacs_message_id), body }
     }
+}
+
+/// The call for a sync request that is answered as a whole, without devices: with an `error` (its code and the reason) it
+/// goes to Error, else to Synchronized.
+#[must_use]
+pub fn patch(id: &SyncRequestId, error: Option<(ExceptionCode, &str)>) -> DacsCall {
+    let exception_info = error.map(|(code, reason)| exception(code, reason, vec![reason])).into_iter().collect();
+    let body = Acknowledgement {
+        has_error: error.is_some(),
+        sync_request_id: id.clone(),
+        exception_info,
+        device_headend_status: Vec::new(),
+    };
+    DacsCall { method: Method::Patch, path: patch_path(id), body }
+}
+
+fn patch_path(id: &SyncRequestId) -> String {
+    let mut path = "/rest/apis/common/sync/syncRequest/".to_owned();
+    push_encoded(&mut path, id.as_str());
+    path
 }
 
 /// The reason of a negative ack, in words of ours where the DERMS gave none.
@@ -269,7 +293,7 @@ pub fn read_answer(status: u16, body: &[u8], verdict: &dyn Fn(Option<u32>) -> Ve
 
 /// A 400 body is a problem document, `messageNumber` and `message` are ours (contracts.md §4): whatever of it cannot be
 /// read is not there, and the verdict on a refusal without a number decides.
-fn read_refusal(body: &[u8]) -> Refusal {
+pub(crate) fn read_refusal(body: &[u8]) -> Refusal {
     let nothing = Refusal { number: None, message: None };
     let Ok(document) = Document::parse(body) else {
         return nothing;

@@ -62,7 +62,8 @@ pub fn excerpt(value: &str) -> String {
     quoted
 }
 
-/// Why a header rejects its file: everything that is wrong with it, not only the first.
+/// Why a header, or the envelope that came with it, rejects its file: everything that is wrong with it, not only the
+/// first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderFault(pub Vec<HeaderProblem>);
 
@@ -109,6 +110,13 @@ pub enum HeaderProblem {
     },
     /// A quoted name is opened and the file ends before it is closed.
     Unclosed,
+    /// What came with the file beside its rows is missing something, or wrong.
+    Envelope {
+        /// The name of its member in the object's metadata.
+        field: String,
+        /// What is wrong, to be read after the name.
+        reason: String,
+    },
     /// The header fits two kinds of file.
     Ambiguous {
         /// What each kind is recognised by.
@@ -124,7 +132,11 @@ impl HeaderProblem {
             | Self::Duplicate { column, .. }
             | Self::Unknown { column }
             | Self::Gap { column, .. } => Some(column),
-            Self::Unnamed { .. } | Self::NotUtf8 { .. } | Self::Unclosed | Self::Ambiguous { .. } => None,
+            Self::Unnamed { .. }
+            | Self::NotUtf8 { .. }
+            | Self::Unclosed
+            | Self::Envelope { .. }
+            | Self::Ambiguous { .. } => None,
         }
     }
 }
@@ -153,6 +165,7 @@ impl fmt::Display for HeaderProblem {
             Self::Unnamed { field } => write!(f, "field {field} of the header has no name"),
             Self::NotUtf8 { field } => write!(f, "field {field} of the header is not valid UTF-8"),
             Self::Unclosed => f.write_str("a quoted name is opened and never closed"),
+            Self::Envelope { field, reason } => write!(f, "{field} {reason}"),
             Self::Ambiguous { kinds } => {
                 write!(f, "the columns belong to two kinds of file: {kinds}")
             }
@@ -164,7 +177,8 @@ impl fmt::Display for HeaderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A notification has room for so many; a file with more isn't one of ours.
         const SHOWN: usize = 50;
-        f.write_str("wrong header: ")?;
+        let envelope = matches!(self.0.first(), Some(HeaderProblem::Envelope { .. }));
+        f.write_str(if envelope { "wrong envelope: " } else { "wrong header: " })?;
         for (index, problem) in self.0.iter().take(SHOWN).enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{problem}")?;

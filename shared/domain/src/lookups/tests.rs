@@ -43,6 +43,19 @@ fn values_pass_as_they_are_only_where_the_lookup_says_so() {
 }
 
 #[test]
+fn a_lookup_read_backwards_never_guesses() {
+    let back = |csv: &str| with("HeadEndSystem", csv).map(MapName::HeadEndSystem).reversed();
+    let map = back("key,value\nACME,HES-7\nVOLT,HES-8\nWATT,HES-8\n*,*\n");
+    assert_eq!(map.get("HES-7"), Ok("ACME"));
+    assert_eq!(map.get("OTHER"), Ok("OTHER"));
+    assert!(map.get("HES-8").is_err(), "it stands for two");
+    assert_eq!(map.get("ACME").unwrap_err().to_string(), "lookup HeadEndSystem has no entry for \"ACME\"");
+    let swapped = back("key,value\nA,B\nB,A\n");
+    assert_eq!((swapped.get("A"), swapped.get("B")), (Ok("B"), Ok("A")));
+    assert!(swapped.get("C").is_err());
+}
+
+#[test]
 fn a_broken_lookup_is_refused_with_its_line_and_its_reason() {
     let cases = [
         ("", "lookup EventType: the file is empty"),
@@ -87,7 +100,7 @@ fn a_sender_may_spell_only_columns_that_we_have() {
     let lookups = with("Columns-device-score", "column,spelling\nnicId,NIC_ID\n");
     assert_eq!(lookups.spelling("device-score").of("nicId"), Some("NIC_ID"));
     assert_eq!(lookups.spelling("kwh-avoided"), Spelling::default());
-    assert!(with("Columns-kwh-avoided", "column,spelling\nKwDrop,Drop\nTotalKwh,Sum\n").columns.len() == 2);
+    assert!(with("Columns-kwh-avoided", "column,spelling\nKwDrop,Drop\nTotalKwh,Sum\n").columns.len() == FILES.len());
     assert_eq!(
         reason("Columns-device-score", "column,spelling\nKwDrop,Drop\n"),
         "lookup Columns-device-score, line 2: column \"KwDrop\" is not one of ours"

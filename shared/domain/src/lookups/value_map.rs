@@ -4,7 +4,7 @@ use super::LookupFault;
 use super::text::{Once, each_row, table};
 use crate::layout::{Column, Layout, RowFault, excerpt};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The plain maps of contracts.md §7.
@@ -99,12 +99,14 @@ pub struct ValueMap {
     name: MapName,
     values: BTreeMap<String, String>,
     others_as_they_are: bool,
+    /// Values without a translation, whatever the two fields before say.
+    untranslatable: BTreeSet<String>,
 }
 
 impl ValueMap {
     /// A map that has no entry for anything.
     pub fn empty(name: MapName) -> Self {
-        Self { name, values: BTreeMap::new(), others_as_they_are: false }
+        Self { name, values: BTreeMap::new(), others_as_they_are: false, untranslatable: BTreeSet::new() }
     }
 
     /// Reads one version of the map.
@@ -132,6 +134,24 @@ impl ValueMap {
         Ok(map)
     }
 
+    /// The map read from right to left, for what comes back: HeadEndSystem for a file of the DERMS.
+    ///
+    /// **Interpretation:** a code that stands for two others stands for neither on the way back, and one that has a
+    /// translation of its own never came from there as it is. Both are misses, not guesses.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let mut reversed = Self::empty(self.name);
+        reversed.others_as_they_are = self.others_as_they_are;
+        for (key, value) in &self.values {
+            if reversed.values.insert(value.clone(), key.clone()).is_some() {
+                reversed.untranslatable.insert(value.clone());
+            }
+        }
+        let never_came = self.values.keys().filter(|key| !reversed.values.contains_key(*key)).cloned();
+        reversed.untranslatable.extend(never_came.collect::<Vec<_>>());
+        reversed
+    }
+
     /// Which map it is.
     pub fn name(&self) -> MapName {
         self.name
@@ -144,6 +164,7 @@ impl ValueMap {
     /// A [`Miss`] that names the lookup and the value.
     pub fn get<'a>(&'a self, value: &'a str) -> Result<&'a str, Miss> {
         match self.values.get(value) {
+            _ if self.untranslatable.contains(value) => Err(Miss::new(self.name.as_str(), value)),
             Some(translated) => Ok(translated),
             None if self.others_as_they_are => Ok(value),
             None => Err(Miss::new(self.name.as_str(), value)),
