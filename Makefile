@@ -30,9 +30,11 @@ demo: build ## run all flows on real files and messages, good and bad, and print
 test: lint ## everything that holds the rules: format, lints, template, unit, contract, simulation, end to end
 	@printf '\n== unit, contract and simulation tests\n'
 	cargo test --workspace --exclude it
+	@printf '\n== structure, template and examples\n'
+	cargo test --workspace --test rules
 	@$(MAKE) build
 	@printf '\n== end-to-end tests\n'
-	$(LOCAL) during cargo test -p it
+	$(LOCAL) during env RUST_TEST_THREADS=16 cargo test --workspace --test platform
 
 .PHONY: up
 up: build ## start the local platform and keep it; DACS_URL=, DERMS_URL= for other neighbours, PARAMETERS="DacsRelease=25.10"
@@ -119,6 +121,8 @@ lint: $(READY) ## format, clippy and the template, without running anything
 	@printf '\n== template\n'
 	cfn-lint infra/template.yaml
 	AWS_DEFAULT_REGION=us-east-1 sam validate --lint --template infra/template.yaml
+	@printf '\n== schemas of messages\n'
+	$(VENV)/bin/python tests/it/schemas.py
 
 .PHONY: fmt
 fmt: ## format the code
