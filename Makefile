@@ -92,7 +92,9 @@ replay: $(READY) ## send what a run that was given up has not delivered; ID=
 .PHONY: build
 build: $(READY) ## build the flows and the sandbox for this machine, quick to compile
 	@printf '== build\n'
-	cargo build $(FLOWS:%=-p %) -p sandbox
+	cargo build $(FLOWS:%=-p %) -p operator
+	@# On its own: together they would share features, and building one flow alone would compile everything again.
+	cargo build -p sandbox
 	@for flow in $(FLOWS); do \
 	    mkdir -p dist/$$flow; \
 	    cp $(TARGET)/debug/$$flow dist/$$flow/bootstrap.new; \

@@ -86,6 +86,7 @@ def _up(given):
         given.derms_secret or None,
         given.parameters,
     )
+    platform.take_any_sync_request(facts)
     print(callers.how_to_try(facts))
 
 
