@@ -10,8 +10,16 @@ use std::path::{Path, PathBuf};
 
 use domain::csv::{Delimiter, Record, Split, Splitter, foreign_encoding, strip_bom};
 use domain::device_score::ScoreSheet;
+use domain::enrollment_ack_file::AckSheet;
+use domain::enrollment_extract::ExtractSheet;
+use domain::forecast::ForecastSheet;
+use domain::json::Document;
 use domain::layout::{HeaderFault, RowFault, Spelling};
+use domain::lookups::{Lookups, MapName};
 use domain::measurement::Measurement;
+use domain::network_location::LocationSheet;
+use domain::outcome::{OutcomeCodes, OutcomeSheet};
+use domain::reservation::{Envelope, ReservationSheet};
 
 /// Line, column and reason, the first two empty where there is none.
 type Place = (String, String, String);
@@ -27,8 +35,19 @@ struct Outcome {
     taken: usize,
 }
 
+fn events(flow: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(flow)
+}
+
 fn examples(flow: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(flow).join("examples")
+    events(flow).join("examples")
+}
+
+/// Whether the flow is there at all: its examples come with its function.
+fn is_there(flow: &str) -> bool {
+    let function = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions").join(flow).exists();
+    assert!(events(flow).exists() || !function, "functions/{flow} is there, events/{flow} is not");
+    function
 }
 
 /// Splits a whole file, hands its header to `open` and its rows to what that gives.
@@ -160,4 +179,62 @@ fn every_measurement_example_is_taken_or_refused_for_its_own_reason() {
         let open = |header: &Record<'_>| Measurement::open(header, &Spelling::default());
         read(file, open, Measurement::check)
     });
+}
+
+#[test]
+fn every_network_location_example_is_taken_or_refused_for_its_own_reason() {
+    let flow = "derms-dacs-network-location";
+    if is_there(flow) {
+        let open = |header: &Record<'_>| LocationSheet::open(header, &Spelling::default());
+        hold(flow, |file| read(file, open, LocationSheet::check));
+    }
+}
+
+#[test]
+fn every_enrollment_extract_example_is_taken_or_refused_for_its_own_reason() {
+    let flow = "dacs-ouai-enrollment-sync";
+    if is_there(flow) {
+        let open = |header: &Record<'_>| ExtractSheet::open(header, &Spelling::default());
+        hold(flow, |file| read(file, open, ExtractSheet::check));
+    }
+}
+
+#[test]
+fn every_enrollment_ack_example_is_taken_or_refused_for_its_own_reason() {
+    let flow = "ouai-dacs-enrollment-ack";
+    if is_there(flow) {
+        let open = |header: &Record<'_>| AckSheet::open(header, &Spelling::default());
+        hold(flow, |file| read(file, open, |sheet, record| sheet.read(record).map(|_| ())));
+    }
+}
+
+#[test]
+fn every_forecast_example_is_taken_or_refused_for_its_own_reason() {
+    let flow = "ouai-derms-load-reduction-forecast";
+    if is_there(flow) {
+        let open = |header: &Record<'_>| ForecastSheet::open(header, &Spelling::default());
+        hold(flow, |file| read(file, open, ForecastSheet::check));
+    }
+}
+
+#[test]
+fn every_reservation_example_is_taken_or_refused_for_its_own_reason() {
+    let flow = "derms-dacs-device-reservation";
+    if is_there(flow) {
+        let json = fs::read(events(flow).join("envelope.json")).unwrap();
+        let envelope = Envelope::from_json(&Document::parse(&json).unwrap()).unwrap();
+        let open = |header: &Record<'_>| ReservationSheet::open(header, &Spelling::default());
+        hold(flow, |file| read(file, open, |sheet, record| sheet.read(record, &envelope).map(|_| ())));
+    }
+}
+
+#[test]
+fn every_outcome_example_is_taken_or_refused_for_its_own_reason_on_both_roads() {
+    let codes = OutcomeCodes::new(Lookups::shipped().map(MapName::OutcomeCode));
+    for flow in ["derms-dacs-device-outcome", "derms-ouai-device-outcome"] {
+        if is_there(flow) {
+            let open = |header: &Record<'_>| OutcomeSheet::open(header, &Spelling::default());
+            hold(flow, |file| read(file, open, |sheet, record| sheet.read(record, &codes).map(|_| ())));
+        }
+    }
 }
