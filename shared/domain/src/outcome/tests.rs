@@ -1,6 +1,7 @@
 use super::*;
 use crate::csv::{Delimiter, Split, Splitter};
 use crate::lookups::{self, Lookup, Lookups, MapName};
+use proptest::prelude::*;
 use serde_json::json;
 
 const HEADER: &str = "recordId,eventId,eventType,stageId,stageStartDateTime,stageEndDateTime,programId,programCode,\
@@ -128,4 +129,26 @@ fn a_row_names_its_stage_its_program_and_its_service_point() {
 fn a_call_is_a_list_of_outcomes_of_one_stage() {
     let items: [&[u8]; 2] = [b"{\"a\":1}", b"{\"b\":2}"];
     assert_eq!(post_event_outcome(items), b"[{\"a\":1},{\"b\":2}]");
+}
+
+proptest! {
+    #[test]
+    fn an_item_reads_back_whatever_the_device_and_its_error_are_called(
+        nic in "[!-~é]{1,20}",
+        error in "\\PC{0,120}",
+    ) {
+        let mut row = Vec::new();
+        let lead: Vec<&str> = LEAD.split(',').collect();
+        let fields = lead[..10].iter().copied().chain([nic.as_str(), "ERROR", error.as_str(), "", ""]);
+        crate::csv::write_record(&mut row, fields.map(str::as_bytes).collect::<Vec<_>>());
+        let item = with_row(std::str::from_utf8(&row).unwrap(), &shipped(), |row| {
+            let mut out = Vec::new();
+            row.write_item(ProgramEventKey::Stage, &mut out);
+            let list = post_event_outcome([out.as_slice()]);
+            serde_json::from_slice::<Vec<serde_json::Value>>(&list).unwrap().remove(0)
+        }).unwrap();
+        prop_assert_eq!(&item["nicId"], &json!(nic));
+        let kept: String = error.chars().take(LONGEST_ERROR).collect();
+        prop_assert_eq!(item["errorMessage"].as_str().unwrap_or_default(), kept);
+    }
 }
