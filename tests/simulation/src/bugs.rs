@@ -39,8 +39,12 @@ pub enum Bug {
     LoseRejectedRows,
     /// People are not told.
     TellNobody,
-    /// The lease is not kept in the ledger.
-    ForgetTheLease,
+    /// After a stream broke, or an attempt died, an object is read from its start again.
+    ResumeFromTheStart,
+    /// Of the writes that belong together, the last ones are not made, one time in four.
+    TearTheTransaction,
+    /// A call of a target counts as done when it is sent, and is carried out a few seconds later.
+    CheckpointBeforeTheCall,
 }
 
 impl Bug {
@@ -63,6 +67,8 @@ impl Bug {
         Self::AcceptBeforeQueueing,
         Self::LoseRejectedRows,
         Self::TellNobody,
-        Self::ForgetTheLease,
+        Self::ResumeFromTheStart,
+        Self::TearTheTransaction,
+        Self::CheckpointBeforeTheCall,
     ];
 }

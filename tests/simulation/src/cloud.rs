@@ -62,6 +62,8 @@ pub struct Cloud {
     instances: BTreeMap<u64, Instance>,
     jobs: BTreeMap<TaskId, Job>,
     polls: BTreeMap<FlowId, Micros>,
+    /// By flow: instances that ever started.
+    pub started: BTreeMap<FlowId, u64>,
     /// How many workers of a flow may run at once.
     workers: usize,
     /// Messages that were received too often.
@@ -96,6 +98,7 @@ impl Cloud {
             instances: BTreeMap::new(),
             jobs: BTreeMap::new(),
             polls: BTreeMap::new(),
+            started: BTreeMap::new(),
             workers,
             dead_letters: Vec::new(),
         }
@@ -272,12 +275,17 @@ impl Cloud {
         self.jobs.values().filter(batch).count()
     }
 
-    /// An idle instance, or a new one.
+    /// An idle instance, or a new one: never only one of a flow.
     fn instance(&mut self, flow: FlowId) -> u64 {
+        let started = self.started.entry(flow).or_default();
         let idle = self.instances.iter().find(|(_, instance)| instance.flow == flow && !instance.busy);
-        if let Some((id, _)) = idle {
+        if let Some((id, _)) = idle
+            && *started > 1
+            && !self.shared.lock().dice.chance(10)
+        {
             return *id;
         }
+        *started += 1;
         let (id, skew) = {
             let mut core = self.shared.lock();
             let widest = if core.skewed { seconds(30) } else { 50_000 };

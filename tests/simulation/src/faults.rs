@@ -169,18 +169,21 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Rolls out `number` faults over `flows`.
+    /// Rolls out `number` faults over `flows`. The first three come early enough to come for certain.
     pub fn new(dice: &mut Dice, flows: &[FlowId], number: usize) -> Self {
+        const CERTAIN: &[Fault] = &[Fault::Crash, Fault::CrashAfterCall, Fault::Throttle, Fault::LostAnswer];
         let mut planned = Vec::with_capacity(number);
         while planned.len() < number {
             let flow = *dice.pick(flows);
-            let fault = *dice.pick(Fault::OF_CALLS);
+            let certain = planned.len() < 3;
+            let fault = *dice.pick(if certain { CERTAIN } else { Fault::OF_CALLS });
             if fault.cannot_happen_to(flow).is_some() {
                 continue;
             }
             let reach = match fault {
+                _ if certain => 25,
                 Fault::BrokenStream => 8,
-                Fault::Crash | Fault::CrashAfterCall | Fault::Throttle | Fault::LostAnswer => 120,
+                Fault::Crash | Fault::CrashAfterCall | Fault::Throttle | Fault::LostAnswer => 100,
                 Fault::FunctionTimeout | Fault::SlowTwin => 80,
                 _ => 12,
             };

@@ -20,6 +20,9 @@ use crate::neighbours::{Dacs, Derms};
 /// Rows and messages in each schedule, at least.
 pub const RECORDS: usize = 50;
 
+/// A schedule of a day's outage takes a sixth of this; one that takes more goes in circles.
+const MOST_STEPS: u64 = 600_000;
+
 /// What a schedule is about.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -44,6 +47,8 @@ pub struct Outcome {
     pub records: usize,
     /// Calls of ports.
     pub steps: u64,
+    /// Instances of functions.
+    pub instances: u64,
     /// How long it took, in virtual time.
     pub lasted: Micros,
     /// Who did what, if it was asked for.
@@ -106,7 +111,7 @@ impl Setting {
 pub fn run(seed: u64, options: &Options) -> Outcome {
     let mut dice = Dice::new(seed);
     let flows = choose_flows(&mut dice, options.flow);
-    let number = dice.count(4, 9);
+    let number = dice.count(5, 10);
     let plan = Plan::new(&mut dice, &flows, number);
     let shared = Shared::new(dice.fork(), plan, options.bug, options.traced);
     let (neighbours, outage) = neighbours(&mut dice, &shared);
@@ -142,6 +147,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
         coverage: core.coverage.clone(),
         records,
         steps: core.steps,
+        instances: end.instances,
         lasted: core.now,
         trace: core.take_trace(),
     }
@@ -234,6 +240,7 @@ fn poison(setting: &mut Setting, flows: &[FlowId]) {
 
 struct End {
     rested: bool,
+    instances: u64,
     broken: Vec<String>,
 }
 
@@ -253,10 +260,10 @@ fn drive(shared: &Shared, mut cloud: Cloud, setting: &Setting) -> End {
             (core.next_event(), core.now)
         };
         let Some(event) = event else { break };
-        if now > limit {
-            let broken =
-                vec![format!("not at rest after {} h: {} messages wait", now / seconds(3600), cloud.waiting())];
-            return End { rested: false, broken };
+        if now > limit || shared.lock().steps > MOST_STEPS {
+            let hours = now / seconds(3600);
+            let broken = vec![format!("not at rest after {hours} h: {} messages wait", cloud.waiting())];
+            return End { rested: false, instances: cloud.started.values().sum(), broken };
         }
         match event {
             Event::Ready(call) => machine.call_ready(call),
@@ -273,5 +280,5 @@ fn drive(shared: &Shared, mut cloud: Cloud, setting: &Setting) -> End {
     for (flow, message) in &cloud.dead_letters {
         broken.push(format!("{}: {message} ended in the dead letters", flow.short()));
     }
-    End { rested: true, broken }
+    End { rested: true, instances: cloud.started.values().sum(), broken }
 }

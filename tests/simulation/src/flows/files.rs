@@ -299,7 +299,7 @@ fn has_key_twice(file: &File, raw: &str) -> bool {
 pub fn reject_file(setting: &Setting, settled: &Settled<'_>, kind: &str) -> Option<String> {
     let run = &settled.run;
     let name = setting.services.objects.keys(REJECTS).into_iter().find(|key| {
-        !key.starts_with("pieces/") && key.ends_with(&format!("{}.{}.{kind}.csv", run.file_name(), run.id))
+        !key.contains("/pieces/") && key.ends_with(&format!("{}.{}.{kind}.csv", run.file_name(), run.id))
     })?;
     let bytes = setting.services.objects.bytes(REJECTS, &name)?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

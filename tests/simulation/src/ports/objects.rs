@@ -41,6 +41,7 @@ impl Source for SimSource {
     async fn read(&self, object: &ObjectRef, from: u64) -> Result<ByteStream, Transient> {
         let op = self.wire.op(Port::Objects, "read", || format!("{} from {from}", name(object)));
         let meant = self.meant(object);
+        let from = if self.wire.shared.has_bug(Bug::ResumeFromTheStart) { 0 } else { from };
         let whole = self.wire.through(op, self.objects.read(&meant, from)).await?;
         let wire = self.wire.clone();
         let chunks = stream::unfold((whole, wire, false), |(mut whole, wire, broken)| async move {
@@ -96,7 +97,7 @@ pub struct SimOutlet {
 impl Outlet for SimOutlet {
     async fn put(&self, to: &Destination, bytes: Bytes) -> Result<(), Transient> {
         let op = self.wire.op(Port::Outlet, "put", || format!("{}/{} ({} bytes)", self.name, to.key, bytes.len()));
-        let loses = to.key.starts_with("pieces/") && self.wire.shared.has_bug(Bug::LoseRejectedRows);
+        let loses = to.key.contains("/pieces/") && self.wire.shared.has_bug(Bug::LoseRejectedRows);
         let bytes = if loses { Bytes::new() } else { bytes };
         self.wire.through(op, self.bucket.put(to, bytes)).await
     }

@@ -64,7 +64,10 @@ impl SimStore {
         match bug {
             Some(Bug::ReadStaleItems) => self.remember(writes).await?,
             Some(Bug::DropTheCheckpoint) if self.is_checkpoint(writes).await? => return Ok(()),
-            Some(Bug::ForgetTheLease) => return self.table.commit(&without_lease(writes)).await,
+            Some(Bug::TearTheTransaction) if writes.len() > 1 && self.wire.shared.lock().dice.chance(25) => {
+                let (first, _) = writes.split_at(1);
+                return self.table.commit(first).await;
+            }
             _ => {}
         }
         let written = self.table.commit(writes).await;
@@ -119,21 +122,6 @@ impl SimStore {
         let same = |name: &str| before.get(name) == after.get(name);
         Ok(after.get("state").and_then(Value::as_str) == Some("Working") && same("lease") && same("attempt"))
     }
-}
-
-fn without_lease(writes: &[Write]) -> Vec<Write> {
-    let strip = |write: &Write| match write {
-        Write::Put { key, body, seen, expires } => {
-            let mut value: Value = serde_json::from_str(body).unwrap_or_default();
-            match value.get_mut("lease") {
-                Some(lease) => *lease = Value::Null,
-                None => return write.clone(),
-            }
-            Write::Put { key: key.clone(), body: value.to_string(), seen: *seen, expires: *expires }
-        }
-        delete @ Write::Delete { .. } => delete.clone(),
-    };
-    writes.iter().map(strip).collect()
 }
 
 /// A key without the flow's name.

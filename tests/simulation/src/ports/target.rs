@@ -8,7 +8,7 @@ use flow::ports::{Answer, Call, Method, Payload, Target};
 
 use super::Wire;
 use crate::bugs::Bug;
-use crate::engine::{Micros, Op, Port, seconds};
+use crate::engine::{Micros, Op, Port, seconds, sleep_until};
 use crate::faults::Fault;
 
 /// What a neighbour does with a call that reached it. It began at `begun`, and takes effect now.
@@ -106,6 +106,7 @@ impl SimTarget {
                 self.tell(&told, "acts, the answer breaks off");
                 Ok(answer)
             }
+            _ if self.wire.shared.has_bug(Bug::CheckpointBeforeTheCall) => Ok(self.act_later(call)),
             _ => {
                 let answer = self.neighbour.act(call, begun);
                 let text = format!("   -> {} {}", answer.status, String::from_utf8_lossy(&answer.body));
@@ -138,6 +139,17 @@ impl SimTarget {
         drop(core);
         self.neighbour.throttled_until(until);
         Answer { retry_after: Some(Duration::from_secs(pause)), ..plain(429, "") }
+    }
+
+    fn act_later(&self, call: &Call) -> Answer {
+        let (neighbour, shared, call) = (self.neighbour.clone(), self.wire.shared.clone(), call.clone());
+        let mut core = self.wire.shared.lock();
+        let at = core.now + core.dice.between(seconds(1), seconds(20));
+        core.script("late call", async move {
+            sleep_until(&shared, at).await;
+            neighbour.act(&call, at);
+        });
+        plain(202, "")
     }
 
     async fn wait(&self, until: Micros) {

@@ -1,0 +1,46 @@
+//! The fixed seeds of `cargo test`. `make sim` runs fresh ones, and more of them.
+
+use simulation::bugs::Bug;
+use simulation::campaign::{campaign, hunt};
+use simulation::faults::Fault;
+use simulation::flows::FlowId;
+use simulation::schedule::{Options, run};
+
+#[test]
+fn whatever_fails_wherever_the_books_agree_and_everything_comes_to_an_end() {
+    let result = campaign(1..=400, &Options::default(), 3, || true);
+    println!("{}", result.coverage.table(FlowId::ALL));
+    for outcome in &result.failures {
+        println!("seed {}, replay it with: make sim SEED={}", outcome.seed, outcome.seed);
+        for broken in &outcome.broken {
+            println!("  {broken}");
+        }
+    }
+    assert!(result.failures.is_empty(), "seeds {:?}", result.failures.iter().map(|it| it.seed).collect::<Vec<_>>());
+    assert_eq!(result.mild, 0, "every schedule has 50 records, two instances and three faults");
+    assert_eq!(result.coverage.thin(FlowId::ALL, 1), vec![], "faults that never happened");
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    let missed: Vec<Bug> =
+        hunt(Bug::ALL, &[1], 1000).into_iter().filter(|hunt| hunt.found.is_none()).map(|hunt| hunt.bug).collect();
+    assert_eq!(missed, vec![]);
+}
+
+#[test]
+fn a_seed_is_the_same_schedule_every_time() {
+    let options = Options { traced: true, ..Options::default() };
+    let (first, second) = (run(42, &options), run(42, &options));
+    assert_eq!(first.trace, second.trace);
+    assert!(first.trace.len() > 100);
+}
+
+#[test]
+fn a_fault_that_cannot_happen_says_why() {
+    for fault in Fault::ALL {
+        for flow in FlowId::ALL {
+            assert_ne!(fault.cannot_happen_to(*flow), Some(""), "{fault:?} × {}", flow.short());
+        }
+    }
+}
