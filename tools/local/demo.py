@@ -67,6 +67,8 @@ def _files(world, told):
             _file(world, told, demo_files.corrected(world, mixed))
     for story in demo_files.kwh_stories():
         _file(world, told, story)
+    with step("released by a person") as running:
+        running.note = demo_files.released(world, told.files[-1])
 
 
 def _file(world, told, story, announced_again=False):
@@ -88,7 +90,8 @@ def _messages(world, told):
         with step(title) as running:
             played = play()
             told.messages += played
-            running.note = ", ".join(f"{each.sync_id} {each.message['state'].lower()}" for each in played)
+            requests = world.sandbox("dacs")["syncRequests"]
+            running.note = ", ".join(f"{each.sync_id} {requests[each.sync_id]['state']}" for each in played)
     with step("requests that are not let in") as running:
         told.refusals = [*demo_messages.not_let_in(world), *demo_messages.sent_again(world, told.messages[1])]
         running.note = ", ".join(str(each.status) for each in told.refusals)

@@ -14,6 +14,7 @@ FEW, MANY = 3, 10
 """Of a file with many rejected rows only a few are shown; its reasons.csv has them all."""
 WIDTH = 150
 """Of the tables where there is no terminal to fit them into."""
+LEDGER = {"AwaitingAck": "Awaiting ack"}
 GOOD = ("Delivered", "Synchronized")
 
 
@@ -91,7 +92,7 @@ def _messages(told):
         states = [entry["state"] for entry in request["history"] if entry.get("body")]
         answers = ", ".join(str(each) for each in story.answers)
         table.add_row(
-            story.title, story.sync_id, answers, _state(story.message["state"]), _state(request["state"]),
+            story.title, story.sync_id, answers, _state(LEDGER.get(story.message["state"], story.message["state"])), _state(request["state"]),
             ", ".join(states[:-1]), Text(_comments(request)),
         )
     return table

@@ -60,6 +60,7 @@ def _run(comparison, story):
         ended = sum(counts[each] for each in ("delivered", "repeated", "superseded", "rejected", "undelivered"))
         comparison.same("ledger: files", f"{story.name} balance", counts["rows"], ended)
     comparison.same("ledger: files", f"{story.name} run", story.dropped.run_id, story.run["id"])
+    comparison.same("ledger: files", f"{story.name} parent", story.parent, story.run["parent"])
 
 
 def _reject_files(comparison, world, story):
@@ -190,14 +191,16 @@ def _notices(comparison, told):
     expected = Counter()
     for story in told.files:
         if story.rejected:
-            expected["business", f"{story.flow}: file {story.run['state'].lower()}", story.dropped.address] += 1
+            expected["business", f"{story.flow}: file {story.run['state'].lower()}", f"File: {story.dropped.address}\n"] += 1
+        if story.was_held:
+            expected["business", f"{story.flow}: file held", f"File: {story.dropped.address}\n"] += 1
     for story in told.messages:
         expected["business", f"{SYNC}: a message was refused", story.sync_id] += len(story.was)
     for flow in (SYNC, ACK):  # Each flow that reads it says so.
         expected["business", "Lookup DacsMessages: a broken version was refused", flow] += 1
     for (audience, subject, about), times in (+expected).items():
         found = [text for who, title, text in told.notices if (who, title) == (audience, subject) and about in text]
-        comparison.same("notices", f"{subject} ({about})", times, len(found))
+        comparison.same("notices", f"{subject} ({about.strip()})", times, len(found))
     comparison.same("notices", "all", sum(expected.values()), len(told.notices))
 
 

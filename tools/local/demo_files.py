@@ -36,6 +36,10 @@ class FileStory:
     """The key under which it appears in the inbox."""
     same_bytes: bool = False
     """Whether it appears there byte for byte."""
+    was_held: bool = False
+    """Whether a person had to decide first."""
+    parent: str = None
+    """The run whose reject file this is, corrected."""
     dropped: Dropped = None
     run: dict = None
 
@@ -82,7 +86,21 @@ def corrected(world: World, story):
         if rows.count(wrong) != 1:
             raise AssertionError(f"{wrong!r} is {rows.count(wrong)} times in the reject file")
         rows = rows.replace(wrong, right)
-    return _valued("its rejected rows, corrected", story.flow, "SDCSE_0702_corrected.csv", rows)
+    name = rejects_key(story, "rows").rpartition("/")[2]  # By it the new run knows its parent.
+    mended = _valued("its reject file, corrected", story.flow, name, rows)
+    mended.parent = story.run["id"]
+    return mended
+
+
+def released(world: World, story):
+    """A person has looked at the reasons, and lets the good rows of a held file go."""
+    held = [line for line, _, _ in story.rejected]
+    header, rows = rows_of(story.body)
+    story.run = world.decide("release", story.dropped)
+    story.title, story.state, story.reason, story.was_held = "another one, then released", "Delivered", "", True
+    story.delivered = [dict(zip(header, fields)) for line, fields in rows if line not in held]
+    story.inbox = f"kwh-avoided/{story.name}"
+    return f"delivered: {story.run['counts']['delivered']} rows, {story.run['counts']['rejected']} rejected"
 
 
 def kwh_stories():
@@ -105,11 +123,14 @@ def kwh_stories():
             "kWh Avoided, gzip that breaks off", KWH, "KWH_0705.csv.gz", example(KWH, "invalid-truncated.csv.gz"),
             state="Rejected", reason="breaks off", rejected=[(1, "", "breaks off")],
         ),
-        FileStory(
-            "kWh Avoided, 150 of 2000 rows bad", KWH, "KWH_0706.csv", _held_file().encode(),
-            state="Held", reason="held: 150 of 2000 rows were rejected", rejected=held,
-        ),
+        _held("kWh Avoided, 150 of 2000 rows bad", "KWH_0706.csv", held),
+        _held("another one like it", "KWH_0707.csv", held),
     ]
+
+
+def _held(title, name, rejected):
+    reason = "held: 150 of 2000 rows were rejected"
+    return FileStory(title, KWH, name, _held_file().encode(), state="Held", reason=reason, rejected=list(rejected))
 
 
 def rejects_key(story, kind):

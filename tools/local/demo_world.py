@@ -4,10 +4,13 @@ import csv
 import hashlib
 import io
 import json
+import os
+import subprocess
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import callers, platform, state
 from .progress import Failed
@@ -62,6 +65,19 @@ class World:
         return self.until(
             f"the run over {dropped.address} to end",
             lambda: (run := self.item(partition, "run")) and run["state"] not in OPEN_RUN and run,
+        )
+
+    def decide(self, verb, dropped):
+        """What a person decides about a held run, by the operator's tool."""
+        binary = Path(os.environ.get("CARGO_TARGET_DIR", state.ROOT / "target")) / "debug" / "operator"
+        argv = [str(binary), "--stack", self.facts["stack"], "--flow", dropped.flow, verb, dropped.run_id]
+        done = subprocess.run(argv, env=platform.environment(self.facts), capture_output=True, text=True)
+        if done.returncode:
+            raise Failed(f"`operator {verb}` failed: {done.stderr.strip()}")
+        partition = f"{dropped.flow}#run#{dropped.run_id}"
+        return self.until(
+            f"the decision about {dropped.address} to take effect",
+            lambda: (run := self.item(partition, "run")) and run["state"] not in (*OPEN_RUN, "Held") and run,
         )
 
     def announce_again(self, dropped):
