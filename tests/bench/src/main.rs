@@ -10,8 +10,6 @@ use bench::measure::{Setup, cold, files, kills, library, messages, zip};
 use bench::report::{Figure, Verdict, print};
 use bench::{Fault, clock, machine, usage};
 use clap::{Parser, ValueEnum};
-use flow::ports::{ObjectRef, Source};
-use futures_util::StreamExt;
 
 /// Measures the four functions, built as they are shipped, against compiled stubs of Lambda and AWS on 127.0.0.1, and
 /// holds the figures to the bars of the architecture. Needs no account and no network.
@@ -44,8 +42,6 @@ struct Arguments {
     strict: bool,
     #[arg(long, hide = true)]
     plain_read: Option<String>,
-    #[arg(long, hide = true)]
-    version_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,9 +62,9 @@ enum Measurement {
 
 fn main() -> Result<ExitCode, Fault> {
     let arguments = Arguments::parse();
-    if let Some(place) = &arguments.plain_read {
+    if let Some(url) = &arguments.plain_read {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(plain_read(place, arguments.version_id.clone()))?;
+        runtime.block_on(plain_read(url))?;
         return Ok(ExitCode::SUCCESS);
     }
     let binaries = binaries(&arguments)?;
@@ -172,14 +168,11 @@ fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(unit).ok_or_else(|| format!("{text:?} is too large"))
 }
 
-/// Reads an object as the functions do, does nothing with it, and prints the CPU time it took in nanoseconds.
-async fn plain_read(place: &str, version: Option<String>) -> Result<(), Fault> {
-    let (bucket, key) = place.split_once('/').ok_or("no bucket/key")?;
-    let clients = aws::Clients::load(&aws::Vars::from_env()).await;
-    let object = ObjectRef { bucket: bucket.to_owned(), key: key.to_owned(), version };
-    let mut bytes = aws::S3Source::new(&clients).read(&object, 0).await.map_err(|fault| fault.chain())?;
-    while let Some(piece) = bytes.next().await {
-        std::hint::black_box(piece?);
+/// Reads an object over HTTP as it comes, does nothing with it, and prints the CPU time it took in nanoseconds.
+async fn plain_read(url: &str) -> Result<(), Fault> {
+    let mut answer = reqwest::get(url).await?.error_for_status()?;
+    while let Some(piece) = answer.chunk().await? {
+        std::hint::black_box(piece);
     }
     writeln!(io::stdout(), "{}", usage::cpu(std::process::id()).as_nanos())?;
     Ok(())

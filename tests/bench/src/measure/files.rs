@@ -134,18 +134,12 @@ fn check_delivered(stage: &Stage, series: &Series) -> Result<(), Fault> {
     Err(format!("{}: what was delivered is not what the file holds", series.name).into())
 }
 
-/// The CPU time of a process that reads the object through the same client and does nothing with it.
+/// The CPU time of a process that reads the object over HTTP and does nothing with it.
 async fn plain_read(setup: &Setup, stage: &Stage, series: &Series) -> Result<Duration, Fault> {
-    let place = format!("outbox/{}", series.key);
-    let environment = stage.surroundings.environment(series.flow, "");
-    let output = Command::new(&setup.bench)
-        .args(["--plain-read", &place, "--version-id", &series.version])
-        .env_clear()
-        .envs(environment)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .await?;
+    let url = format!("{}/outbox/{}", stage.surroundings.aws, series.key);
+    let mut command = Command::new(&setup.bench);
+    command.args(["--plain-read", &url]).env_clear().stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().await?;
     let nanos = String::from_utf8_lossy(&output.stdout).trim().parse();
     Ok(Duration::from_nanos(nanos.map_err(|_| "the plain read said nothing")?))
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::csv::{Delimiter, Record, Split, Splitter};
+use domain::device_score::ScoreSheet;
 use domain::lookups::Lookups;
+use domain::measurement::Measurement;
 
 use super::Setup;
 use crate::content::{Content, Kind};
@@ -71,23 +73,23 @@ fn pass(kind: Kind, size: u64, rounds: usize) -> Result<Pass, Fault> {
 }
 
 fn scores(file: &[u8]) -> Result<u64, Fault> {
-    let lookups = Lookups::shipped();
-    let mut rows = None;
+    let spelling = Lookups::shipped().spelling("device-score");
+    let mut sheet = None;
     let mut out = Vec::with_capacity(8 << 20);
     let mut seen = 0;
     each(file, |record| {
-        let Some(open) = &rows else {
-            rows = Some(dacs_derms_device_score::open(record, &lookups)?);
+        let Some(sheet): Option<&ScoreSheet> = sheet.as_ref() else {
+            sheet = Some(ScoreSheet::open(record, &spelling)?);
             return Ok(());
         };
-        let encode: &flow::file::Rows = open;
         seen += 1;
         if out.len() > 4 << 20 {
             out.clear();
         }
         // A row that is refused is one of those that the generator made bad.
-        if (encode.encode)(record, &mut out).is_err() {
-            std::hint::black_box(record);
+        if let Ok(row) = sheet.read(record) {
+            row.write_csv(&mut out);
+            std::hint::black_box(row.key());
         }
         Ok(())
     })?;
@@ -96,16 +98,16 @@ fn scores(file: &[u8]) -> Result<u64, Fault> {
 }
 
 fn measurements(file: &[u8]) -> Result<u64, Fault> {
-    let lookups = Lookups::shipped();
+    let spelling = Lookups::shipped().spelling("kwh-avoided");
     let mut sheet = None;
     let mut seen = 0;
     each(file, |record| {
-        let Some(sheet): Option<&flow::file::Sheet> = sheet.as_ref() else {
-            sheet = Some(ouai_dacs_kwh_avoided::open(record, &lookups)?);
+        let Some(sheet): Option<&Measurement> = sheet.as_ref() else {
+            sheet = Some(Measurement::open(record, &spelling)?);
             return Ok(());
         };
         seen += 1;
-        std::hint::black_box((sheet.check)(record).is_ok());
+        std::hint::black_box(sheet.check(record).is_ok());
         Ok(())
     })?;
     Ok(seen)
