@@ -1,6 +1,9 @@
 //! The domain value maps at run time: re-read without a redeploy, each run pinned to the versions that it began with,
 //! and a broken new version refused while the last good one stays in use (contracts.md §7).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -119,11 +122,9 @@ impl Inner {
     /// Looks which versions are there, and takes the new ones that can be read.
     async fn look(&self, cache: &mut Cache) -> Result<(), Transient> {
         let key = Key { partition: format!("{}#lookups", self.flow), sort: "lookups".into() };
-        let stored = match cache.checked {
-            Some(_) => None,
-            None => self.ledger.get::<Known>(&key).await?,
-        };
+        let stored = self.ledger.get::<Known>(&key).await?;
         if let Some(stored) = &stored {
+            // What another instance has refused, and told people of, is not told again.
             cache.known = stored.value.clone();
         }
         let before = cache.known.clone();
@@ -131,12 +132,8 @@ impl Inner {
             self.take_newest(name, &mut cache.known).await?;
         }
         if cache.known != before {
-            let seen = match stored {
-                Some(stored) => Some(stored.rev),
-                None => self.ledger.get::<Known>(&key).await?.map(|stored| stored.rev),
-            };
             // Should another instance have written meanwhile, it has seen the same versions.
-            self.ledger.commit(&[Write::put(key, &cache.known, seen, None)?]).await?;
+            self.ledger.commit(&[Write::put(key, &cache.known, stored.map(|stored| stored.rev), None)?]).await?;
         }
         Ok(())
     }
