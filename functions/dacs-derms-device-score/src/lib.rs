@@ -58,13 +58,16 @@ impl Flow {
 pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Rows, HeaderFault> {
     let sheet = ScoreSheet::open(header, &lookups.spelling("device-score"))?;
     let head_ends = lookups.map(MapName::HeadEndSystem);
-    let encode = move |record: &Record<'_>, out: &mut Vec<u8>| {
+    let encode = move |record: &Record<'_>, out: &mut Vec<u8>, key: &mut Vec<u8>| {
         let row = sheet.read(record)?;
         let head_end = head_ends.get(row.head_end_system).map_err(|miss| miss.at("headEndSystem"))?;
         let row = row.with_head_end_system(head_end);
         row.write_csv(out);
         let (head_end, nic, program) = row.key();
-        Ok([head_end, nic, program].join("\0").into_bytes())
+        for part in [head_end, "\0", nic, "\0", program] {
+            key.extend_from_slice(part.as_bytes());
+        }
+        Ok(())
     };
     Ok(Rows { encode: Box::new(encode) })
 }

@@ -11,7 +11,6 @@
 //! next valid row is at hand, or the file has ended: so it is always known whether it is the last one. Parts go one
 //! after another; the target's answer to one is waited for before the next is sent.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,6 +22,7 @@ use domain::lookups::Lookups;
 use super::attempt::{Attempt, Halt, Stop, Worked, reject};
 use super::decode::ReadFault;
 use super::head;
+use super::keys::{Place, RowKeys};
 use super::reader::{FileReader, Line, has_swallowed, swallowed, too_long};
 use crate::Failure;
 use crate::ledger::run::{Phase, Position, Run, RunState};
@@ -30,12 +30,13 @@ use crate::trigger::Invocation;
 
 /// What the rows of one file mean, and how they are written for the target.
 pub struct Rows {
-    /// Appends one row to what is sent; its key.
+    /// Appends one row to what is sent.
     pub encode: EncodeRow,
 }
 
-/// Appends one row, in the target's form; its key, or why it is rejected.
-pub type EncodeRow = Box<dyn Fn(&Record<'_>, &mut Vec<u8>) -> Result<Vec<u8>, RowFault> + Send + Sync>;
+/// Appends one row to the first, in the target's form, and its key to the second; or says why it is rejected, whatever
+/// it has appended.
+pub type EncodeRow = Box<dyn Fn(&Record<'_>, &mut Vec<u8>, &mut Vec<u8>) -> Result<(), RowFault> + Send + Sync>;
 
 /// Understands a header.
 pub type OpenRows = fn(&Record<'_>, &Lookups) -> Result<Rows, HeaderFault>;
@@ -79,8 +80,7 @@ pub trait DeliverBatch: Send + Sync {
 struct Open {
     bytes: Vec<u8>,
     rows: u64,
-    /// By key: the line of a row, and where it is in `bytes`.
-    keys: HashMap<Vec<u8>, (u64, std::ops::Range<usize>)>,
+    keys: RowKeys,
 }
 
 /// Phase [`Phase::Deliver`]: decides every row and sends the valid ones.
@@ -90,18 +90,25 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
     let rows = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     let mut open = Open::new(flow);
-    let mut encoded = Vec::new();
+    let mut key = Vec::new();
     loop {
         let taken = match reader.next() {
             Line::Record(record, at) => {
-                encoded.clear();
                 if has_swallowed(&record) {
                     attempt.run.reason = Some(swallowed(at));
                 }
-                match (rows.encode)(&record, &mut encoded) {
-                    Err(fault) => attempt.reject_row(record.raw(), at, &fault)?,
-                    Ok(key) if open.has_room(flow, &encoded) => open.take(attempt, key, &encoded, &record, at)?,
-                    Ok(_) => reader.put_back(at),
+                let start = open.bytes.len();
+                key.clear();
+                match (rows.encode)(&record, &mut open.bytes, &mut key) {
+                    Err(fault) => {
+                        open.bytes.truncate(start);
+                        attempt.reject_row(record.raw(), at, &fault)?;
+                    }
+                    Ok(()) if open.is_within(flow) => open.take(attempt, &key, start, &record, at)?,
+                    Ok(()) => {
+                        open.bytes.truncate(start);
+                        reader.put_back(at);
+                    }
                 }
                 // A row that found no room is read again, after the part was sent.
                 reader.position() != at
@@ -125,7 +132,6 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Wor
         };
         if !taken {
             send(attempt, flow, &mut open, false).await?;
-            open = Open::new(flow);
             attempt.pause(reader.position()).await?;
         }
     }
@@ -152,6 +158,7 @@ pub(super) async fn read_on(attempt: &mut Attempt<'_>, reader: &mut FileReader) 
     }
 }
 
+/// Sends the open part; the next one is open then, in the same memory.
 async fn send(attempt: &mut Attempt<'_>, flow: &FileToRest, open: &mut Open, last: bool) -> Worked {
     let part = attempt.run.parts.saturating_add(1);
     let bytes = Bytes::from(std::mem::take(&mut open.bytes));
@@ -159,6 +166,7 @@ async fn send(attempt: &mut Attempt<'_>, flow: &FileToRest, open: &mut Open, las
     flow.target.deliver(&attempt.run, &batch, attempt.invocation()).await?;
     attempt.run.parts = part;
     attempt.run.counts.delivered += batch.rows;
+    open.begin(flow, batch.bytes);
     Ok(())
 }
 
@@ -183,37 +191,53 @@ pub(super) async fn finish(attempt: &mut Attempt<'_>, position: Position) -> Wor
 
 impl Open {
     fn new(flow: &FileToRest) -> Self {
-        Self { bytes: flow.prefix.to_vec(), rows: 0, keys: HashMap::new() }
+        let mut open = Self { bytes: Vec::new(), rows: 0, keys: RowKeys::default() };
+        open.begin(flow, Bytes::new());
+        open
     }
 
-    fn has_room(&self, flow: &FileToRest, encoded: &[u8]) -> bool {
-        self.rows == 0 || self.bytes.len() + encoded.len() <= flow.part_size
+    /// Opens a part in the memory of one that was sent, if nobody holds it any more.
+    fn begin(&mut self, flow: &FileToRest, sent: Bytes) {
+        let memory = sent.try_into_mut().map(|mut bytes| {
+            bytes.clear();
+            Vec::from(bytes)
+        });
+        self.bytes = memory.unwrap_or_default();
+        // Room for the row that turns out to be too much as well: growing would double the part.
+        self.bytes.reserve(flow.part_size + flow.part_size / 16);
+        self.bytes.extend_from_slice(flow.prefix);
+        self.rows = 0;
+        self.keys.clear();
     }
 
-    /// Takes a valid row. The same key again within one call: identical is sent once, different is rejected
-    /// (contracts.md §6, "Row keys").
+    /// Whether the row that was appended last still belongs to the part.
+    fn is_within(&self, flow: &FileToRest) -> bool {
+        self.rows == 0 || self.bytes.len() <= flow.part_size
+    }
+
+    /// Takes a valid row, which was appended at `start`. The same key again within one call: identical is sent once,
+    /// different is rejected (contracts.md §6, "Row keys").
     fn take(
         &mut self,
         attempt: &mut Attempt<'_>,
-        key: Vec<u8>,
-        encoded: &[u8],
+        key: &[u8],
+        start: usize,
         record: &Record<'_>,
         at: Position,
     ) -> Result<(), Stop> {
-        if let Some((line, range)) = self.keys.get(&key) {
-            if self.bytes.get(range.clone()) == Some(encoded) {
-                attempt.run.counts.rows += 1;
-                attempt.run.counts.repeated += 1;
-                return Ok(());
-            }
-            let fault = RowFault::row(format!("duplicate of line {line}"));
-            return attempt.reject_row(record.raw(), at, &fault);
+        let place = Place { line: at.line, bytes: start..self.bytes.len() };
+        let Err(first) = self.keys.note(key, place) else {
+            self.rows += 1;
+            attempt.run.counts.rows += 1;
+            return Ok(());
+        };
+        let identical = self.bytes.get(first.bytes) == self.bytes.get(start..);
+        self.bytes.truncate(start);
+        if identical {
+            attempt.run.counts.rows += 1;
+            attempt.run.counts.repeated += 1;
+            return Ok(());
         }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(encoded);
-        self.keys.insert(key, (at.line, start..self.bytes.len()));
-        self.rows += 1;
-        attempt.run.counts.rows += 1;
-        Ok(())
+        attempt.reject_row(record.raw(), at, &RowFault::row(format!("duplicate of line {}", first.line)))
     }
 }

@@ -12,6 +12,7 @@ mod attempt;
 mod decode;
 mod deliver;
 mod head;
+mod keys;
 mod lanes;
 mod publish;
 mod reader;

@@ -43,7 +43,7 @@ pub fn open_rows(header: &Record<'_>, _: &Lookups) -> Result<Rows, HeaderFault> 
     let columns = LAYOUT.resolve(header, &Spelling::default())?;
     let (key, value) = (columns.place(0).unwrap(), columns.place(1).unwrap());
     Ok(Rows {
-        encode: Box::new(move |row, out| {
+        encode: Box::new(move |row, out, row_key| {
             columns.check_width(row.len())?;
             columns.text(row)?;
             number(row.get(value))?;
@@ -51,7 +51,8 @@ pub fn open_rows(header: &Record<'_>, _: &Lookups) -> Result<Rows, HeaderFault> 
             out.push(b'=');
             out.extend_from_slice(row.get(value).unwrap());
             out.push(b'\n');
-            Ok(row.get(key).unwrap().to_vec())
+            row_key.extend_from_slice(row.get(key).unwrap());
+            Ok(())
         }),
     })
 }
