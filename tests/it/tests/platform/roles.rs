@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use it::repo::{self, FlowName};
 
-use crate::support::{Keys, Platform, config, unique};
+use crate::support::{Platform, config, unique};
 
 /// The clients of a function, acting by its role.
 struct Role {
@@ -19,12 +19,7 @@ struct Role {
 
 impl Role {
     async fn of(platform: &Platform, flow: &str) -> Self {
-        let arn = platform.function(flow).await["Role"].as_str().unwrap().to_owned();
-        let sts = aws_sdk_sts::Client::from_conf(config!(aws_sdk_sts, platform, platform.root()).build());
-        let assumed =
-            sts.assume_role().role_arn(arn).role_session_name(flow).send().await.unwrap().credentials.unwrap();
-        let keys =
-            Keys { id: assumed.access_key_id, secret: assumed.secret_access_key, session: Some(assumed.session_token) };
+        let keys = platform.assume_role_of(flow).await;
         Self {
             flow: flow.to_owned(),
             s3: aws_sdk_s3::Client::from_conf(config!(aws_sdk_s3, platform, keys).force_path_style(true).build()),

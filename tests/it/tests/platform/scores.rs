@@ -182,3 +182,26 @@ async fn a_part_that_is_answered_202_is_taken_too() {
     assert_eq!((run.state, calls(&platform, &run).await), (RunState::Delivered, 1));
     eventually("the set counts", 5, async || set(&platform, &run).await["counted"].as_u64()).await;
 }
+
+#[tokio::test]
+async fn of_two_versions_of_a_key_the_older_one_is_superseded_if_it_is_not_done() {
+    let _alone = SCORES.lock().await;
+    let (platform, id) = (Platform::here().await, unique());
+    let (name, nic) = (format!("{id}.csv"), format!("nic-{id}"));
+    let down = platform.fault(&json!({"path": "/derms/device_scores", "fault": {"kind": "down"}})).await;
+    let older = platform.drop_file(FLOW, &name, file(&[row(&nic, "1")])).await;
+    eventually("the older version has begun", 30, async || {
+        let run = platform.run(FLOW, &older).await?;
+        run.first_turn
+    })
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let newer = platform.drop_file(FLOW, &name, file(&[row(&nic, "2")])).await;
+    eventually("the newer version is registered", 30, async || platform.run(FLOW, &newer).await).await;
+    platform.end_fault(&down).await;
+    let newer = platform.settled(FLOW, &newer, 120).await;
+    let older = platform.settled(FLOW, &older, 120).await;
+    assert_eq!((newer.state, newer.counts.delivered), (RunState::Delivered, 1));
+    assert_eq!((older.state, older.counts.superseded, older.superseded_by), (RunState::Superseded, 1, Some(newer.id)));
+    assert_eq!(newest(&platform, &nic).await.unwrap()["score"], "2");
+}

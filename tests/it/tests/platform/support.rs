@@ -293,14 +293,36 @@ impl Platform {
         self.lambda(flow, reqwest::Method::PUT, body.to_string()).await;
     }
 
-    /// The emulator does not check the root's signature, so that Lambda needs no SDK here.
+    /// Keys with which to act as a function, by its own role.
+    pub async fn assume_role_of(&self, flow: &str) -> Keys {
+        let function = self.function(flow).await;
+        let form = [
+            ("Action", "AssumeRole"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", function["Role"].as_str().unwrap()),
+            ("RoleSessionName", flow),
+        ];
+        let request = self.web.post(self.fact("endpoint")).header("authorization", self.signed("sts")).form(&form);
+        let answer = request.send().await.unwrap().text().await.unwrap();
+        let between = |name: &str| {
+            let (_, rest) = answer.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("{answer}"));
+            rest.split('<').next().unwrap().to_owned()
+        };
+        let session = Some(between("SessionToken"));
+        Keys { id: between("AccessKeyId"), secret: between("SecretAccessKey"), session }
+    }
+
     async fn lambda(&self, flow: &str, method: reqwest::Method, body: String) -> Value {
         let function = self.facts["functions"][flow].as_str().unwrap();
         let url = format!("{}/2015-03-31/functions/{function}/configuration", self.fact("endpoint"));
-        let scope = format!("{}/20260101/us-east-1/lambda/aws4_request", self.root().id);
-        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
-        let answer = self.web.request(method, url).header("authorization", signed).body(body).send().await.unwrap();
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+        let request = self.web.request(method, url).header("authorization", self.signed("lambda")).body(body);
+        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+    }
+
+    /// The root's signature, which the emulator does not check: Lambda and STS need no SDK here.
+    fn signed(&self, service: &str) -> String {
+        let scope = format!("{}/20260101/us-east-1/{service}/aws4_request", self.root().id);
+        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00")
     }
 }
 
