@@ -4,7 +4,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use flow::Transient;
-use flow::ports::{Destination, Finished, ObjectRef, Outlet, Part, UploadId};
+use flow::ports::{Destination, Finished, ObjectRef, Outlet, Part, UploadEnd, UploadId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::Clients;
@@ -14,7 +14,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// Writes into one bucket.
 ///
-/// IAM: `s3:PutObject` and `s3:ListMultipartUploadParts` on the flow's prefix; copied parts also need what
+/// IAM: `s3:PutObject`, `s3:AbortMultipartUpload` and `s3:ListMultipartUploadParts` on the flow's prefix; copied parts also need what
 /// [`S3Source`](crate::S3Source) needs.
 #[derive(Debug, Clone)]
 pub struct S3Outlet {
@@ -56,6 +56,16 @@ impl S3Outlet {
             .await
             .map_err(|fault| Transient::because("copying a part", fault))?;
         Ok(())
+    }
+
+    async fn abandon(&self, key: &str, upload: &UploadId) -> Result<Finished, Transient> {
+        let answer =
+            self.client.abort_multipart_upload().bucket(&self.bucket).key(key).upload_id(&upload.0).send().await;
+        match answer {
+            Ok(_) => Ok(Finished::Done),
+            Err(fault) if no_such_upload(&fault) => Ok(Finished::NoSuchUpload),
+            Err(fault) => Err(Transient::because("abandoning an upload", fault)),
+        }
     }
 
     /// The parts that were written, in order; `None` when there is no such upload.
@@ -128,7 +138,10 @@ impl Outlet for S3Outlet {
         }
     }
 
-    async fn finish(&self, key: &str, upload: &UploadId) -> Result<Finished, Transient> {
+    async fn finish(&self, key: &str, upload: &UploadId, end: UploadEnd) -> Result<Finished, Transient> {
+        if end == UploadEnd::Abandon {
+            return self.abandon(key, upload).await;
+        }
         let Some(parts) = self.parts(key, upload).await? else {
             return Ok(Finished::NoSuchUpload);
         };

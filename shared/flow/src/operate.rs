@@ -118,7 +118,9 @@ impl Runs {
             return Err(Refused::State { run: id.clone(), state: run.state.word(), wanted });
         };
         run.phase = resume.phase;
-        run.position = resume.position;
+        // It may have been given up before its header was read; the first row is behind it all the same.
+        let rows_at = run.head.as_ref().map(|head| head.rows_at).unwrap_or_default();
+        run.position = resume.position.max(rows_at);
         run.counts = resume.counts;
         self.take_up(run, seen.rev).await
     }

@@ -103,7 +103,12 @@ impl<'a> Attempt<'a> {
     pub async fn work(&mut self, flow: &FileFlow<'_>) -> Result<Ending, Stop> {
         loop {
             let done = match (self.run.phase, flow) {
-                (Phase::Settle(state), _) => return Ok(Ending { state }),
+                (Phase::Settle(state), flow) => {
+                    if let (FileFlow::ToFile(flow), true) = (flow, state != RunState::Delivered) {
+                        publish::abandon(self, flow).await?;
+                    }
+                    return Ok(Ending { state });
+                }
                 (Phase::Drain(state), _) => self.drain(state).await,
                 (Phase::Check, FileFlow::ToFile(flow)) => publish::check(self, flow).await,
                 (Phase::Copy, FileFlow::ToFile(flow)) => publish::copy(self, flow).await,

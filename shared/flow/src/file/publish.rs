@@ -16,7 +16,7 @@ use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
 use super::rejects::too_many;
 use crate::ledger::run::{Encoding, Head, Phase, Position, Run, RunState};
-use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, UploadId};
+use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, UploadEnd, UploadId};
 
 /// Parts of the second pass.
 const REWRITTEN_PART: usize = 8 << 20;
@@ -197,7 +197,7 @@ async fn is_published(attempt: &Attempt<'_>, flow: &FileToFile, to: &Destination
 /// Makes the object visible. An upload that is gone was finished by a twin; if the object does not say so, the run
 /// starts its upload anew.
 async fn finish(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination, upload: &UploadId) -> Worked {
-    let finished = flow.inbox.finish(&to.key, upload).await?;
+    let finished = flow.inbox.finish(&to.key, upload, UploadEnd::Publish).await?;
     if finished == Finished::NoSuchUpload && !is_published(attempt, flow, to).await? {
         attempt.run.upload = None;
         attempt.run.parts = 0;
@@ -205,6 +205,20 @@ async fn finish(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination, 
         return Ok(attempt.enter(attempt.run.phase, begin).await?);
     }
     published(attempt).await
+}
+
+/// Before a run ends that is not delivered, its upload is abandoned: an attempt that was cut off while it finished the
+/// upload, or stood still before that, would otherwise show the file after files that came later.
+pub(super) async fn abandon(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Result<(), Stop> {
+    let Some(upload) = attempt.run.upload.take() else { return Ok(()) };
+    let to = destination(&attempt.run);
+    flow.inbox.finish(&to.key, &upload, UploadEnd::Abandon).await?;
+    let rows_at = attempt.run.head.as_ref().map(|head| head.rows_at).unwrap_or_default();
+    attempt.run.parts = 0;
+    if let Some(resume) = &mut attempt.run.resume {
+        resume.position = rows_at;
+    }
+    Ok(())
 }
 
 async fn published(attempt: &mut Attempt<'_>) -> Worked {

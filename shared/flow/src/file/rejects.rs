@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use super::Limits;
 use crate::Transient;
 use crate::ledger::run::{Pieces, Position, Run};
-use crate::ports::{Destination, Metadata, ObjectRef, Outlet, Part, Source};
+use crate::ports::{Destination, Metadata, ObjectRef, Outlet, Part, Source, UploadEnd};
 
 /// A piece is written when its rows or reasons reach this size.
 const PIECE: usize = 1 << 20;
@@ -174,7 +174,7 @@ impl<'a> Joiner<'a> {
             return Ok(Some(self.to.key));
         };
         self.part().await?;
-        self.store.outlet.finish(&self.to.key, &upload).await?;
+        self.store.outlet.finish(&self.to.key, &upload, UploadEnd::Publish).await?;
         Ok(Some(self.to.key))
     }
 

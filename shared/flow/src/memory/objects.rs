@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use super::lock;
 use crate::Transient;
 use crate::ports::{
-    ByteStream, Clock, Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadId,
+    ByteStream, Clock, Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadEnd,
+    UploadId,
 };
 
 /// The smallest part of S3, but for the last one.
@@ -260,13 +261,17 @@ impl Outlet for Bucket {
         Ok(())
     }
 
-    async fn finish(&self, key: &str, upload: &UploadId) -> Result<Finished, Transient> {
+    async fn finish(&self, key: &str, upload: &UploadId, end: UploadEnd) -> Result<Finished, Transient> {
         let now = self.objects.clock.now();
         let mut state = lock(&self.objects.state);
         let Some(begun) = state.uploads.get(&upload.0).filter(|begun| begun.bucket == self.name && begun.to.key == key)
         else {
             return Ok(Finished::NoSuchUpload);
         };
+        if end == UploadEnd::Abandon {
+            state.uploads.remove(&upload.0);
+            return Ok(Finished::Done);
+        }
         let Some((last, _)) = begun.parts.last_key_value() else {
             return Err(Transient::new(format!("finishing {key}, which has no part")));
         };

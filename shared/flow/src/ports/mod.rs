@@ -12,7 +12,9 @@ mod telemetry;
 
 pub use clock::Clock;
 pub use notifier::{Audience, Notice, Notifier};
-pub use objects::{ByteStream, Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadId};
+pub use objects::{
+    ByteStream, Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadEnd, UploadId,
+};
 pub use queue::{Outgoing, Queue, Receipt};
 pub use store::{CommitError, Item, Key, Store, Write};
 pub use target::{Answer, Call, FormPart, Method, Payload, Target};

@@ -88,10 +88,19 @@ pub enum Part {
     },
 }
 
+/// How an upload is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadEnd {
+    /// The object is made of the parts written so far, in order of their numbers.
+    Publish,
+    /// Nothing is made of it, now or later: whoever still has its id finds that there is no such upload.
+    Abandon,
+}
+
 /// What became of an upload that was asked to finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finished {
-    /// The object is there, whole.
+    /// The object is there, whole; or it never will be, as was asked.
     Done,
     /// There is no such upload: it was finished or aborted before.
     NoSuchUpload,
@@ -118,9 +127,9 @@ pub trait Outlet: Send + Sync {
     /// [`Transient`], as above; also when the upload is unknown.
     async fn part(&self, key: &str, upload: &UploadId, number: u32, part: Part) -> Result<(), Transient>;
 
-    /// Makes the object of the parts written so far, in order of their numbers.
+    /// Ends an upload: makes its object, or makes sure that there will be none.
     ///
     /// # Errors
     /// [`Transient`], as above.
-    async fn finish(&self, key: &str, upload: &UploadId) -> Result<Finished, Transient>;
+    async fn finish(&self, key: &str, upload: &UploadId, end: UploadEnd) -> Result<Finished, Transient>;
 }

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 
 use super::{Broken, Kept, contract, holds, same};
-use crate::ports::{Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadId};
+use crate::ports::{Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadEnd, UploadId};
 
 /// The smallest part that is not the last (S3).
 const PART: usize = 5 * 1024 * 1024;
@@ -65,7 +65,7 @@ impl Shelf<'_> {
     }
 
     async fn finish(&self, name: &str, upload: &UploadId) -> Result<Finished, Broken> {
-        Ok(self.outlet.finish(&self.to(name).key, upload).await?)
+        Ok(self.outlet.finish(&self.to(name).key, upload, UploadEnd::Publish).await?)
     }
 }
 
@@ -195,6 +195,18 @@ pub async fn finishing_twice_changes_nothing(shelf: &Shelf<'_>) -> Kept {
 }
 
 /// # Errors
+/// When something is made of it all the same.
+pub async fn an_abandoned_upload_makes_no_object(shelf: &Shelf<'_>) -> Kept {
+    let upload = shelf.outlet.begin(&shelf.to("a")).await?;
+    shelf.part("a", &upload, 1, bytes(0, 300)).await?;
+    let key = shelf.to("a").key;
+    shelf.outlet.finish(&key, &upload, UploadEnd::Abandon).await?;
+    same(&shelf.finish("a", &upload).await?, &Finished::NoSuchUpload)?;
+    same(&shelf.outlet.finish(&key, &upload, UploadEnd::Abandon).await?, &Finished::NoSuchUpload)?;
+    holds(shelf.source.head(&shelf.newest("a")).await?.is_none(), "an abandoned upload became an object")
+}
+
+/// # Errors
 /// When it is taken for finished.
 pub async fn an_unknown_upload_is_named_so(shelf: &Shelf<'_>) -> Kept {
     let upload = shelf.outlet.begin(&shelf.to("a")).await?;
@@ -250,6 +262,7 @@ contract! {
     a_finished_upload_is_whole,
     a_part_written_again_replaces_the_first,
     finishing_twice_changes_nothing,
+    an_abandoned_upload_makes_no_object,
     an_unknown_upload_is_named_so,
     a_copied_part_is_the_range_asked_for,
     a_copy_of_what_was_not_validated_is_refused,

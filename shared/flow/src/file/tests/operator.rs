@@ -100,3 +100,19 @@ async fn the_runs_of_a_flow_are_listed_newest_first() {
     let names: Vec<String> = runs(&bench).latest(2).await.unwrap().into_iter().map(|run| run.source.key).collect();
     assert_eq!(names, ["3.csv", "2.csv"]);
 }
+
+#[tokio::test]
+async fn a_run_that_was_given_up_before_its_header_was_read_is_replayed_without_taking_the_header_for_a_row() {
+    let mut bench = Bench::new();
+    bench.kit.limits.idle_attempts = 1;
+    bench.taken.lost_answers.lock().unwrap().push(1);
+    let object = bench.drop_file("f.csv", "key,value\na,1\nb,2\n");
+    while let Next::Again(delay) = bench.send(&object).await {
+        bench.world.clock.advance(delay);
+    }
+    assert_eq!(bench.run(&object).state, RunState::GivenUp);
+    runs(&bench).replay(&bench.run(&object).id).await.unwrap();
+    assert_eq!(bench.send(&object).await, Next::Settled(RunState::Delivered));
+    let counts = bench.counts(&object);
+    assert_eq!((counts.rows, counts.delivered, counts.rejected), (2, 2, 0));
+}

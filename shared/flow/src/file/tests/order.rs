@@ -1,6 +1,13 @@
-use super::harness::Bench;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::harness::{Bench, INBOX};
+use crate::Transient;
 use crate::file::Next;
 use crate::ledger::run::RunState;
+use crate::memory::Bucket;
+use crate::ports::{Destination, Finished, Outlet, Part, UploadEnd, UploadId};
 
 const ONE: &str = "key,value\na,1\n";
 
@@ -99,4 +106,52 @@ async fn a_version_that_was_removed_before_it_was_read_is_reported_and_ends() {
     };
     assert_eq!(bench.send(&gone).await, Next::Settled(RunState::Rejected));
     assert!(bench.world.notices.all().remove(0).text.contains("removed before it was read"));
+}
+
+/// An inbox whose first upload is cut off after its part was written.
+struct CutOff {
+    inbox: Bucket,
+    upload: Mutex<Option<UploadId>>,
+}
+
+#[async_trait]
+impl Outlet for CutOff {
+    async fn put(&self, to: &Destination, bytes: bytes::Bytes) -> Result<(), Transient> {
+        self.inbox.put(to, bytes).await
+    }
+
+    async fn begin(&self, to: &Destination) -> Result<UploadId, Transient> {
+        self.inbox.begin(to).await
+    }
+
+    async fn part(&self, key: &str, upload: &UploadId, number: u32, part: Part) -> Result<(), Transient> {
+        self.inbox.part(key, upload, number, part).await?;
+        let first = self.upload.lock().unwrap().is_none();
+        if first {
+            *self.upload.lock().unwrap() = Some(upload.clone());
+            return Err(Transient::new("stands still"));
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, key: &str, upload: &UploadId, end: UploadEnd) -> Result<Finished, Transient> {
+        self.inbox.finish(key, upload, end).await
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_wakes_up_after_its_run_was_superseded_shows_nothing_in_the_inbox() {
+    let mut bench = Bench::new();
+    let inbox = Arc::new(CutOff { inbox: bench.world.objects.outlet(INBOX), upload: Mutex::default() });
+    bench.to_file.inbox = inbox.clone();
+    let older = bench.drop_file("f.csv", ONE);
+    assert!(matches!(bench.publish(&older).await, Next::Again(_)), "its upload is begun, and not finished");
+    bench.world.clock.advance(std::time::Duration::from_secs(130));
+    let newer = bench.drop_file("f.csv", "key,value\nz,9\n");
+    assert!(matches!(bench.publish(&newer).await, Next::Again(_)));
+    assert_eq!(bench.publish(&older).await, Next::Settled(RunState::Superseded));
+    assert_eq!(bench.publish(&newer).await, Next::Settled(RunState::Delivered));
+    let upload = inbox.upload.lock().unwrap().clone().unwrap();
+    assert_eq!(inbox.finish("f.csv", &upload, UploadEnd::Publish).await.unwrap(), Finished::NoSuchUpload);
+    assert_eq!(bench.delivered("f.csv").as_deref(), Some("key,value\nz,9\n"));
 }

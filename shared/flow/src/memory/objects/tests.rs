@@ -16,7 +16,7 @@ async fn a_small_part_in_the_middle_is_refused_as_on_s3() {
     for number in [1, 2] {
         outlet.part("a", &upload, number, Part::Bytes(Bytes::from_static(b"small"))).await.unwrap();
     }
-    assert!(outlet.finish("a", &upload).await.is_err());
+    assert!(outlet.finish("a", &upload, UploadEnd::Publish).await.is_err());
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn many_small_parts_are_taken_when_a_test_asks_for_it() {
         outlet.part("a", &upload, number, Part::Bytes(Bytes::from(part))).await.unwrap();
     }
     assert_eq!(objects.unfinished("inbox"), 1);
-    assert_eq!(outlet.finish("a", &upload).await.unwrap(), Finished::Done);
+    assert_eq!(outlet.finish("a", &upload, UploadEnd::Publish).await.unwrap(), Finished::Done);
     assert_eq!(objects.bytes("inbox", "a").unwrap(), "abc");
     assert_eq!(objects.unfinished("inbox"), 0);
 }
