@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::csv::{Delimiter, Record, Split, Splitter};
 use domain::device_score::ScoreSheet;
-use domain::lookups::Lookups;
+use domain::lookups::{Lookups, MapName};
 use domain::measurement::Measurement;
 
 use super::Setup;
@@ -73,10 +73,10 @@ fn pass(kind: Kind, size: u64, rounds: usize) -> Result<Pass, Fault> {
 }
 
 fn scores(file: &[u8]) -> Result<u64, Fault> {
-    let spelling = Lookups::shipped().spelling("device-score");
-    let mut sheet = None;
+    let lookups = Lookups::shipped();
+    let (spelling, head_ends) = (lookups.spelling("device-score"), lookups.map(MapName::HeadEndSystem));
+    let (mut sheet, mut seen) = (None, 0);
     let mut out = Vec::with_capacity(8 << 20);
-    let mut seen = 0;
     each(file, |record| {
         let Some(sheet): Option<&ScoreSheet> = sheet.as_ref() else {
             sheet = Some(ScoreSheet::open(record, &spelling)?);
@@ -88,6 +88,7 @@ fn scores(file: &[u8]) -> Result<u64, Fault> {
         }
         // A row that is refused is one of those that the generator made bad.
         if let Ok(row) = sheet.read(record) {
+            let row = row.with_head_end_system(head_ends.get(row.head_end_system).map_err(|miss| miss.to_string())?);
             row.write_csv(&mut out);
             std::hint::black_box(row.key());
         }
