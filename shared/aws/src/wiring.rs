@@ -127,6 +127,14 @@ impl<'a> Wiring<'a> {
         self.target("dacs", base, self.vars.text("DACS_SECRET")?, self.vars.number("DACS_RATE")?)
     }
 
+    /// Calls to DACS that one instance makes side by side at most.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn dacs_concurrency(&self) -> Result<usize, BadVar> {
+        self.vars.number("DACS_CALLS")
+    }
+
     /// Acknowledging DACS's sync requests; `lookups` has [`flow::sync_ack::LOOKUPS`].
     ///
     /// # Errors

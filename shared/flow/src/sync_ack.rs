@@ -9,6 +9,7 @@ use crate::lookups::LookupBook;
 use crate::message::Context;
 use crate::ports::{Call, Method, Payload};
 use crate::target::TargetClient;
+use crate::trigger::Invocation;
 use crate::{Failure, Rejected, Transient};
 
 /// The lookups that reading DACS's answers needs.
@@ -39,7 +40,7 @@ impl SyncRequestAcks {
     /// Brings `ack` to DACS.
     ///
     /// # Errors
-    /// [`Failure::Rejected`] when DACS refuses it for good; "not yet" is transient.
+    /// As [`SyncRequestAcks::send`].
     pub async fn acknowledge(&self, ack: &EnrollmentAck, context: &Context<'_>) -> Result<Acknowledged, Failure> {
         let wanted = sync_request::acknowledge(ack, self.release, self.exception);
         let body =
@@ -48,32 +49,32 @@ impl SyncRequestAcks {
             sync_request::Method::Patch => Method::Patch,
             sync_request::Method::Post => Method::Post,
         };
-        let call = Call {
-            method,
-            path: wanted.path,
-            payload: Payload::Json(Bytes::from(body)),
-            correlation: context.correlation.to_owned(),
-        };
-        let answer = self.dacs.call(&call, context.invocation.deadline).await?;
+        let payload = Payload::Json(Bytes::from(body));
+        let call = Call { method, path: wanted.path, payload, correlation: context.correlation.to_owned() };
+        self.send(ack.dacs_message_id.as_str(), &call, context.invocation).await
+    }
+
+    /// Makes `call`, which acknowledges sync request `id`.
+    ///
+    /// # Errors
+    /// [`Failure::Rejected`] when DACS refuses it for good; "not yet" is transient.
+    pub async fn send(&self, id: &str, call: &Call, invocation: &Invocation) -> Result<Acknowledged, Failure> {
+        let answer = self.dacs.call(call, invocation.deadline).await?;
         let lookups = self.lookups.current().await?;
         let verdict = |number: Option<u32>| lookups.dacs_messages().verdict(number);
         match sync_request::read_answer(answer.status, &answer.body, &verdict) {
             sync_request::Answer::Done => Ok(Acknowledged::Now),
             sync_request::Answer::AlreadyDone => Ok(Acknowledged::Before),
             sync_request::Answer::NotYet(refusal) => Err(Transient::new(reason(answer.status, &refusal)).into()),
-            sync_request::Answer::Refused(refusal) => Err(refused(ack, reason(answer.status, &refusal))),
+            sync_request::Answer::Refused(refusal) => Err(Rejected::new(id, reason(answer.status, &refusal)).into()),
             sync_request::Answer::Unclear if (400..500).contains(&answer.status) => {
-                Err(refused(ack, format!("DACS answered {}", answer.status)))
+                Err(Rejected::new(id, format!("DACS answered {}", answer.status)).into())
             }
             sync_request::Answer::Unclear => {
                 Err(Transient::new(format!("DACS answered {} to an acknowledgement", answer.status)).into())
             }
         }
     }
-}
-
-fn refused(ack: &EnrollmentAck, reason: String) -> Failure {
-    Rejected::new(ack.dacs_message_id.to_string(), reason).into()
 }
 
 /// The refusal without DACS's text, which may name customers: the number tells the operator what it is.

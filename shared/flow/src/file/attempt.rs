@@ -52,6 +52,8 @@ pub(super) struct Attempt<'a> {
     pub run: Run,
     /// Rejected rows since the last piece.
     pub rejects: Rejects,
+    /// Why the file breaks within its beginning, if it was read now and does.
+    pub broken: Option<String>,
     /// The run as the ledger has it.
     committed: Seen<Run>,
     invocation: &'a Invocation,
@@ -92,6 +94,7 @@ impl<'a> Attempt<'a> {
         Ok(Some(Self {
             kit,
             rejects: Rejects::new(kit.rejects.clone(), kit.flow),
+            broken: None,
             committed: Seen { value: claimed.clone(), rev: rev + 1 },
             run: claimed,
             invocation,

@@ -87,7 +87,7 @@ struct Open {
 pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToRest) -> Worked {
     let head = head::read(attempt).await?;
     let lookups = attempt.lookups().await?;
-    let rows = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
+    let rows = head::understand(attempt, &head, |header| (flow.open)(header, &lookups))?;
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     let mut open = Open::new(flow);
     let mut key = Vec::new();

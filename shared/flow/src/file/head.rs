@@ -26,9 +26,8 @@ pub(super) async fn read(attempt: &mut Attempt<'_>) -> Result<Head, Halt> {
     let mut decoded = Decoded::open(&object, encoding, 0).await.map_err(|e| halt(&attempt.run, e))?;
     let (first, broken) = beginning(&mut decoded).await.map_err(|e| halt(&attempt.run, e))?;
     let at_end = first.len() < LONGEST_BEGINNING && broken.is_none();
-    // What came out before a file broke may be rubbish: that it is broken is then the reason, not what the rubbish lacks.
-    let head =
-        understand_beginning(encoding, &first, at_end).map_err(|why| reject(&attempt.run, broken.unwrap_or(why)))?;
+    attempt.broken = broken;
+    let head = understand_beginning(encoding, &first, at_end).map_err(|why| reject_beginning(attempt, why))?;
     attempt.run.head = Some(head.clone());
     attempt.run.position = head.rows_at;
     Ok(head)
@@ -94,15 +93,20 @@ fn split_header(text: &[u8], at_end: bool) -> Result<(String, Position), String>
 
 /// Lets `open` understand the header; a fault of the header rejects the file.
 pub(super) fn understand<T>(
-    run: &Run,
+    attempt: &Attempt<'_>,
     head: &Head,
     open: impl FnOnce(&Record<'_>) -> Result<T, HeaderFault>,
 ) -> Result<T, Halt> {
     let mut splitter = Splitter::new(delimiter(head));
     match splitter.split(head.header.as_bytes(), true) {
-        Split::Record(record) => open(&record).map_err(|fault| reject(run, fault.to_string())),
-        _ => Err(reject(run, "the header cannot be read")),
+        Split::Record(record) => open(&record).map_err(|fault| reject_beginning(attempt, fault.to_string())),
+        _ => Err(reject_beginning(attempt, "the header cannot be read".into())),
     }
+}
+
+/// A file that breaks so early may have given rubbish for its header: that it is broken is then the reason.
+fn reject_beginning(attempt: &Attempt<'_>, why: String) -> Halt {
+    reject(&attempt.run, attempt.broken.clone().unwrap_or(why))
 }
 
 /// What separates the fields.

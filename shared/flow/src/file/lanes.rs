@@ -44,7 +44,7 @@ pub struct CallRow {
 pub type ReadRow = Box<dyn Fn(&Record<'_>) -> Result<CallRow, RowFault> + Send + Sync>;
 
 /// Understands a header, knowing the run and its envelope; a fault of either rejects the file.
-pub type OpenCalls = fn(&Record<'_>, &Lookups, &Run) -> Result<ReadRow, HeaderFault>;
+pub type OpenCalls = Box<dyn Fn(&Record<'_>, &Lookups, &Run) -> Result<ReadRow, HeaderFault> + Send + Sync>;
 
 /// A flow from outbox to API, in many calls.
 pub struct FileToCalls {
@@ -99,7 +99,7 @@ struct Lanes<'a> {
 pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Worked {
     let head = head::read(attempt).await?;
     let lookups = attempt.lookups().await?;
-    let read = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups, &attempt.run))?;
+    let read = head::understand(attempt, &head, |header| (flow.open)(header, &lookups, &attempt.run))?;
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     let mut lanes = Lanes::new(flow, attempt);
     loop {

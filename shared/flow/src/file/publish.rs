@@ -51,7 +51,7 @@ pub struct FileToFile {
 pub(super) async fn check(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
     let head = head::read(attempt).await?;
     let lookups = attempt.lookups().await?;
-    let sheet = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
+    let sheet = head::understand(attempt, &head, |header| (flow.open)(header, &lookups))?;
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     loop {
         match reader.next() {
@@ -133,7 +133,7 @@ pub(super) async fn copy(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked
 pub(super) async fn rewrite(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
     let head = head::read(attempt).await?;
     let lookups = attempt.lookups().await?;
-    let sheet = head::understand(&attempt.run, &head, |header| (flow.open)(header, &lookups))?;
+    let sheet = head::understand(attempt, &head, |header| (flow.open)(header, &lookups))?;
     let to = destination(&attempt.run);
     let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt).await };
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;

@@ -1,10 +1,14 @@
-//! The two file flows as they are deployed, over the in-memory ports.
+//! The file flows as they are deployed, over the in-memory ports.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use dacs_derms_device_score::DeviceScores;
+use domain::sync_request::ExceptionCode;
 use flow::ledger::run::{Run, RunState};
 use flow::memory::{REJECTS, Targets, World};
 use flow::ports::{ObjectRef, Payload};
+use flow::sync_ack::SyncRequestAcks;
 use flow::trigger::{Reply, Trigger};
 
 /// The inbox of the file → file flow.
@@ -15,8 +19,14 @@ const INBOX: &str = "dacs-inbox";
 pub enum Flow {
     /// File → REST.
     Scores,
-    /// File → file.
+    /// File → file, of two kinds.
     KwhAvoided,
+    /// File → file.
+    Locations,
+    /// File → file.
+    Forecast,
+    /// File → REST, one call per record.
+    Acks,
 }
 
 /// A line of `reasons.csv`: line, column, reason.
@@ -41,6 +51,9 @@ impl Flow {
         match self {
             Self::Scores => dacs_derms_device_score::NAME,
             Self::KwhAvoided => ouai_dacs_kwh_avoided::NAME,
+            Self::Locations => derms_dacs_network_location::NAME,
+            Self::Forecast => ouai_derms_load_reduction_forecast::NAME,
+            Self::Acks => ouai_dacs_enrollment_ack::NAME,
         }
     }
 
@@ -52,6 +65,7 @@ impl Flow {
         let object = world.objects.put("outbox", &format!("{subject}/{name}"), bytes);
         let trigger = Trigger::Queue(vec![world.notification(&object)]);
         let invocation = world.invocation("one");
+        let inbox = Arc::new(world.objects.outlet(INBOX));
         let reply = match self {
             Self::Scores => {
                 let to_rest =
@@ -60,10 +74,25 @@ impl Flow {
                 dacs_derms_device_score::Flow { kit, to_rest }.handle(trigger, invocation).await
             }
             Self::KwhAvoided => {
-                let inbox = std::sync::Arc::new(world.objects.outlet(INBOX));
                 let to_file = ouai_dacs_kwh_avoided::to_file(INBOX.into(), inbox);
                 let kit = world.file_kit(self.name(), ouai_dacs_kwh_avoided::LOOKUPS);
                 ouai_dacs_kwh_avoided::Flow { kit, to_file }.handle(trigger, invocation).await
+            }
+            Self::Locations => {
+                let to_file = derms_dacs_network_location::to_file(INBOX.into(), inbox);
+                let kit = world.file_kit(self.name(), derms_dacs_network_location::LOOKUPS);
+                derms_dacs_network_location::Flow { kit, to_file }.handle(trigger, invocation).await
+            }
+            Self::Forecast => {
+                let to_file = ouai_derms_load_reduction_forecast::to_file(INBOX.into(), inbox);
+                let kit = world.file_kit(self.name(), ouai_derms_load_reduction_forecast::LOOKUPS);
+                ouai_derms_load_reduction_forecast::Flow { kit, to_file }.handle(trigger, invocation).await
+            }
+            Self::Acks => {
+                let to_calls = ouai_dacs_enrollment_ack::to_calls(sync_request_acks(&world, &derms), 4);
+                let mut kit = world.file_kit(self.name(), ouai_dacs_enrollment_ack::LOOKUPS);
+                kit.in_order = false;
+                ouai_dacs_enrollment_ack::Flow { kit, to_calls }.handle(trigger, invocation).await
             }
         };
         assert_eq!(reply.unwrap(), Reply::Batch { failed: vec![] }, "{name} is not done in one attempt");
@@ -81,8 +110,8 @@ impl Flow {
         };
         let (rows, reasons) = (reject("rows"), reject("reasons"));
         let delivered = match self {
-            Self::Scores => sent,
-            Self::KwhAvoided => {
+            Self::Scores | Self::Acks => sent,
+            Self::KwhAvoided | Self::Locations | Self::Forecast => {
                 let keys = world.objects.keys(INBOX);
                 assert!(keys.len() <= 1, "{keys:?}");
                 let key = keys.first();
@@ -102,12 +131,26 @@ impl Outcome {
     }
 }
 
-/// The CSV that the DERMS was sent.
-fn sent(derms: &Targets) -> Option<Bytes> {
+fn sync_request_acks(world: &World, dacs: &Targets) -> SyncRequestAcks {
+    SyncRequestAcks {
+        dacs: world.target("dacs", dacs.clone()),
+        release: "25.4".parse().unwrap(),
+        exception: ExceptionCode::new(90_000, 1).unwrap(),
+        lookups: world.lookups(ouai_dacs_enrollment_ack::NAME, ouai_dacs_enrollment_ack::LOOKUPS),
+    }
+}
+
+/// What the target was sent: the CSV of a form, or the path of each call, a line each below a header.
+fn sent(target: &Targets) -> Option<Bytes> {
     let mut all = Vec::new();
-    for call in derms.calls() {
-        let Payload::Form(parts) = call.payload else { panic!("no form") };
-        all.extend_from_slice(&parts.iter().find(|part| part.content_type == "text/csv").unwrap().bytes);
+    for call in target.calls() {
+        match call.payload {
+            Payload::Form(parts) => {
+                all.extend_from_slice(&parts.iter().find(|part| part.content_type == "text/csv").unwrap().bytes);
+            }
+            _ if all.is_empty() => all.extend_from_slice(format!("path\n{}\n", call.path).as_bytes()),
+            _ => all.extend_from_slice(format!("{}\n", call.path).as_bytes()),
+        }
     }
     (!all.is_empty()).then(|| all.into())
 }

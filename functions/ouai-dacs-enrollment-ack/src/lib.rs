@@ -1,0 +1,108 @@
+//! The analytics engine says which enrollments it took: DACS's sync requests become Synchronized or Error, one call per
+//! record.
+//!
+//! ```text
+//! ouai-outbox/enrollment-ack/… ─▶ queue ─▶ check rows ─ PATCH syncRequest/{id}, in lanes by id ─▶ DACS
+//! ```
+//!
+//! A sync request that was acknowledged before is done (contracts.md §8). A negative acknowledgement carries its
+//! exception; one without a number gets the configured default.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::csv::Record;
+use domain::enrollment_ack_file::AckSheet;
+use domain::layout::{HeaderFault, RowFault};
+use domain::lookups::Lookups;
+use domain::sync_request::ExceptionCode;
+use flow::file::{CallRow, CallTarget, FileFlow, FileKit, FileToCalls, ReadRow, serve};
+use flow::ledger::run::Run;
+use flow::ports::{Call, Method, Payload};
+use flow::sync_ack::SyncRequestAcks;
+use flow::trigger::{Invocation, Reply, Trigger};
+use flow::{Failure, Transient};
+
+#[cfg(test)]
+mod tests;
+
+/// The flow's name.
+pub const NAME: &str = "ouai-dacs-enrollment-ack";
+/// The lookups that it reads: [`flow::sync_ack::LOOKUPS`] and how the sender spells its columns.
+pub const LOOKUPS: &[&str] = &["Columns-enrollment-ack", "DacsMessages"];
+
+/// The flow; its fields are what it may touch.
+pub struct Flow {
+    /// Ledger, outbox, rejects and the rest of every file flow.
+    pub kit: FileKit,
+    /// DACS.
+    pub to_calls: FileToCalls,
+}
+
+impl Flow {
+    /// Messages of the flow's queue.
+    ///
+    /// # Errors
+    /// [`Transient`] for a trigger that this flow does not have.
+    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
+        serve(&self.kit, &FileFlow::ToCalls(&self.to_calls), trigger, &invocation).await
+    }
+}
+
+/// The pipeline of acknowledgements into `acks`, that many calls side by side.
+#[must_use]
+pub fn to_calls(acks: SyncRequestAcks, lanes: usize) -> FileToCalls {
+    let default = acks.exception;
+    let open = move |header: &Record<'_>, lookups: &Lookups, _: &Run| open(header, lookups, default);
+    FileToCalls { open: Box::new(open), rows_per_call: 1, lanes, target: Arc::new(SyncRequests { acks }) }
+}
+
+/// Understands the header of an acknowledgement file.
+///
+/// # Errors
+/// [`HeaderFault`] naming every column that is missing or doubled.
+pub fn open(header: &Record<'_>, lookups: &Lookups, default: ExceptionCode) -> Result<ReadRow, HeaderFault> {
+    let sheet = AckSheet::open(header, &lookups.spelling("enrollment-ack"))?;
+    Ok(Box::new(move |record| {
+        let row = sheet.read(record)?;
+        let call = row.acknowledge(default);
+        let body = serde_json::to_string(&call.body).map_err(|_| RowFault::row("cannot be written as JSON"))?;
+        let content = format!("{}\n{body}", call.path).into_bytes();
+        Ok(CallRow { key: row.key().as_bytes().to_vec(), group: Vec::new(), content })
+    }))
+}
+
+/// DACS's sync requests, one call per row.
+pub struct SyncRequests {
+    /// Acknowledges them.
+    pub acks: SyncRequestAcks,
+}
+
+#[async_trait]
+impl CallTarget for SyncRequests {
+    async fn call(
+        &self,
+        run: &Run,
+        rows: &[CallRow],
+        invocation: &Invocation,
+    ) -> Result<Vec<(usize, RowFault)>, Failure> {
+        let mut refused = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            let text = String::from_utf8_lossy(&row.content);
+            let (path, body) = text.split_once('\n').unwrap_or_default();
+            let call = Call {
+                method: Method::Patch,
+                path: path.to_owned(),
+                payload: Payload::Json(Bytes::from(body.to_owned())),
+                correlation: run.correlation.clone(),
+            };
+            match self.acks.send(&String::from_utf8_lossy(&row.key), &call, invocation).await {
+                Ok(_) => {}
+                Err(Failure::Rejected(rejected)) => refused.push((place, RowFault::row(rejected.reason))),
+                Err(Failure::Transient(fault)) => return Err(fault.into()),
+            }
+        }
+        Ok(refused)
+    }
+}
