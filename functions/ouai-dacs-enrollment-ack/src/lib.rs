@@ -10,19 +10,16 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use domain::csv::Record;
 use domain::enrollment_ack_file::AckSheet;
-use domain::layout::{HeaderFault, RowFault};
+use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
 use domain::sync_request::ExceptionCode;
-use flow::file::{CallRow, CallTarget, FileFlow, FileKit, FileToCalls, ReadRow, serve};
+use flow::Transient;
+use flow::file::{FileFlow, FileKit, FileToCalls, ReadRow, serve};
 use flow::ledger::run::Run;
-use flow::ports::{Call, Method, Payload};
-use flow::sync_ack::SyncRequestAcks;
+use flow::sync_ack::{self, SyncRequestAcks};
 use flow::trigger::{Invocation, Reply, Trigger};
-use flow::{Failure, Transient};
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +52,7 @@ impl Flow {
 pub fn to_calls(acks: SyncRequestAcks, lanes: usize) -> FileToCalls {
     let default = acks.exception;
     let open = move |header: &Record<'_>, lookups: &Lookups, _: &Run| open(header, lookups, default);
-    FileToCalls { open: Box::new(open), rows_per_call: 1, lanes, target: Arc::new(SyncRequests { acks }) }
+    FileToCalls { open: Box::new(open), rows_per_call: 1, lanes, target: Arc::new(acks) }
 }
 
 /// Understands the header of an acknowledgement file.
@@ -66,43 +63,6 @@ pub fn open(header: &Record<'_>, lookups: &Lookups, default: ExceptionCode) -> R
     let sheet = AckSheet::open(header, &lookups.spelling("enrollment-ack"))?;
     Ok(Box::new(move |record| {
         let row = sheet.read(record)?;
-        let call = row.acknowledge(default);
-        let body = serde_json::to_string(&call.body).map_err(|_| RowFault::row("cannot be written as JSON"))?;
-        let content = format!("{}\n{body}", call.path).into_bytes();
-        Ok(CallRow { key: row.key().as_bytes().to_vec(), group: Vec::new(), content })
+        Ok(sync_ack::row(row.key(), &row.acknowledge(default)))
     }))
-}
-
-/// DACS's sync requests, one call per row.
-pub struct SyncRequests {
-    /// Acknowledges them.
-    pub acks: SyncRequestAcks,
-}
-
-#[async_trait]
-impl CallTarget for SyncRequests {
-    async fn call(
-        &self,
-        run: &Run,
-        rows: &[CallRow],
-        invocation: &Invocation,
-    ) -> Result<Vec<(usize, RowFault)>, Failure> {
-        let mut refused = Vec::new();
-        for (place, row) in rows.iter().enumerate() {
-            let text = String::from_utf8_lossy(&row.content);
-            let (path, body) = text.split_once('\n').unwrap_or_default();
-            let call = Call {
-                method: Method::Patch,
-                path: path.to_owned(),
-                payload: Payload::Json(Bytes::from(body.to_owned())),
-                correlation: run.correlation.clone(),
-            };
-            match self.acks.send(&String::from_utf8_lossy(&row.key), &call, invocation).await {
-                Ok(_) => {}
-                Err(Failure::Rejected(rejected)) => refused.push((place, RowFault::row(rejected.reason))),
-                Err(Failure::Transient(fault)) => return Err(fault.into()),
-            }
-        }
-        Ok(refused)
-    }
 }

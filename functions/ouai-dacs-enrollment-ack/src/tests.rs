@@ -1,6 +1,6 @@
 use domain::sync_request::ExceptionCode;
 use flow::memory::{Targets, World};
-use flow::ports::Answer;
+use flow::ports::{Answer, Payload};
 use serde_json::{Value, json};
 
 use super::*;

@@ -47,7 +47,7 @@ impl Flow {
 /// The pipeline into the inbox.
 #[must_use]
 pub fn to_file(inbox_bucket: String, inbox: Arc<dyn Outlet>) -> FileToFile {
-    FileToFile { open, inbox, inbox_bucket }
+    FileToFile { open, inbox, inbox_bucket, tell: None }
 }
 
 /// Understands the header.

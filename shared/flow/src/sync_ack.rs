@@ -1,10 +1,14 @@
 //! Telling the program system what became of its sync request: the one logic of `derms-dacs-enrollment-ack`, which also
 //! `dacs-derms-enrollment-sync` uses for an answer that comes at once (contracts.md §2).
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use domain::enrollment_ack::EnrollmentAck;
-use domain::sync_request::{self, DacsRelease, ExceptionCode, Refusal};
+use domain::layout::RowFault;
+use domain::sync_request::{self, DacsCall, DacsRelease, ExceptionCode, Refusal};
 
+use crate::file::{CallRow, CallTarget};
+use crate::ledger::run::Run;
 use crate::lookups::LookupBook;
 use crate::message::Context;
 use crate::ports::{Call, Method, Payload};
@@ -74,6 +78,43 @@ impl SyncRequestAcks {
                 Err(Transient::new(format!("DACS answered {} to an acknowledgement", answer.status)).into())
             }
         }
+    }
+}
+
+/// The call that acknowledges a sync request, as a row of a file. Its content is the path, a line end, and the body.
+#[must_use]
+pub fn row(id: &str, call: &DacsCall) -> CallRow {
+    let body = serde_json::to_string(&call.body).unwrap_or_default();
+    let content = format!("{}\n{body}", call.path).into_bytes();
+    CallRow { key: id.as_bytes().to_vec(), group: Vec::new(), content }
+}
+
+/// DACS's sync requests as the target of a file's rows, one call per row.
+#[async_trait]
+impl CallTarget for SyncRequestAcks {
+    async fn call(
+        &self,
+        run: &Run,
+        rows: &[CallRow],
+        invocation: &Invocation,
+    ) -> Result<Vec<(usize, RowFault)>, Failure> {
+        let mut refused = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            let content = String::from_utf8_lossy(&row.content);
+            let (path, body) = content.split_once('\n').unwrap_or_default();
+            let call = Call {
+                method: Method::Patch,
+                path: path.to_owned(),
+                payload: Payload::Json(Bytes::from(body.to_owned())),
+                correlation: run.correlation.clone(),
+            };
+            match self.send(&String::from_utf8_lossy(&row.key), &call, invocation).await {
+                Ok(_) => {}
+                Err(Failure::Rejected(rejected)) => refused.push((place, RowFault::row(rejected.reason))),
+                Err(Failure::Transient(fault)) => return Err(fault.into()),
+            }
+        }
+        Ok(refused)
     }
 }
 

@@ -12,7 +12,7 @@ use super::head;
 use super::reader::Line;
 use super::rejects::Rejects;
 use super::settle::{self, Ending};
-use super::{FileFlow, FileKit, Next, deliver, lanes, publish, register};
+use super::{FileFlow, FileKit, Next, deliver, lanes, publish, register, tell};
 use crate::ledger::run::{Lease, Phase, Position, Resume, Run, RunState};
 use crate::ledger::{Committed, Seen};
 use crate::ports::Write;
@@ -116,6 +116,7 @@ impl<'a> Attempt<'a> {
                 (Phase::Check, FileFlow::ToFile(flow)) => publish::check(self, flow).await,
                 (Phase::Copy, FileFlow::ToFile(flow)) => publish::copy(self, flow).await,
                 (Phase::Rewrite, FileFlow::ToFile(flow)) => publish::rewrite(self, flow).await,
+                (Phase::Tell(state), FileFlow::ToFile(flow)) => tell::tell(self, flow, state).await,
                 (Phase::Deliver, FileFlow::ToRest(flow)) => deliver::deliver(self, flow).await,
                 (Phase::Deliver, FileFlow::ToCalls(flow)) => lanes::deliver(self, flow).await,
                 (phase, _) => Err(Transient::new(format!("phase {phase:?} is not of this kind of flow")).into()),
@@ -356,7 +357,7 @@ fn give_up_when_due(kit: &FileKit, run: &mut Run, now: Timestamp) {
             run.resume = Some(Resume { phase: run.phase, position: run.position, counts: run.counts });
         }
         run.phase = match run.phase {
-            Phase::Drain(state) => Phase::Settle(state),
+            Phase::Drain(state) | Phase::Tell(state) => Phase::Settle(state),
             phase => closing(phase, RunState::GivenUp),
         };
         run.idle_attempts = 0;
@@ -377,6 +378,7 @@ fn is_delivering(phase: Phase) -> bool {
 fn closing(phase: Phase, state: RunState) -> Phase {
     match phase {
         Phase::Check | Phase::Deliver => Phase::Drain(state),
+        Phase::Tell(own) => Phase::Settle(own),
         Phase::Copy | Phase::Rewrite | Phase::Drain(_) | Phase::Settle(_) => Phase::Settle(state),
     }
 }

@@ -19,6 +19,7 @@ mod reader;
 mod register;
 mod rejects;
 mod settle;
+mod tell;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow};
 pub use publish::{FileToFile, OpenSheet, Sheet};
 pub use rejects::RejectStore;
+pub use tell::{AnswerRow, TellSource};
 
 use crate::Transient;
 use crate::ledger::Ledger;

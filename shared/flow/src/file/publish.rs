@@ -15,6 +15,7 @@ use super::attempt::{Attempt, Halt, Stop, Worked, reject};
 use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
 use super::rejects::too_many;
+use super::tell::TellSource;
 use crate::ledger::run::{Encoding, Head, Phase, Position, Run, RunState};
 use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, UploadEnd, UploadId};
 
@@ -45,6 +46,8 @@ pub struct FileToFile {
     pub inbox: Arc<dyn Outlet>,
     /// Looks whether a file is there already. The inbox's name.
     pub inbox_bucket: String,
+    /// How the source hears of rejected rows, where the contract asks for it.
+    pub tell: Option<TellSource>,
 }
 
 /// Phase [`Phase::Check`]: decides every row, and with them the file.
@@ -67,13 +70,13 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worke
             }
         }
     }
-    let next = verdict(attempt, &head, &sheet)?;
-    let begin = if next == Phase::Rewrite { head.rows_at } else { reader.position() };
+    let next = verdict(attempt, flow, &head, &sheet)?;
+    let begin = if matches!(next, Phase::Rewrite | Phase::Tell(_)) { head.rows_at } else { reader.position() };
     Ok(attempt.enter(next, begin).await?)
 }
 
 /// What becomes of a file whose rows are all decided.
-fn verdict(attempt: &mut Attempt<'_>, head: &Head, sheet: &Sheet) -> Result<Phase, Halt> {
+fn verdict(attempt: &mut Attempt<'_>, flow: &FileToFile, head: &Head, sheet: &Sheet) -> Result<Phase, Halt> {
     let run = &mut attempt.run;
     let counts = run.counts;
     let expected = run.envelope.get("row-count").map(|count| count.trim().parse::<u64>());
@@ -92,7 +95,7 @@ fn verdict(attempt: &mut Attempt<'_>, head: &Head, sheet: &Sheet) -> Result<Phas
     if counts.rejected == counts.rows {
         // The file is rejected, but not for one reason: each row keeps its own.
         run.reason = Some(format!("none of the {} rows is valid", counts.rows));
-        return Ok(Phase::Settle(RunState::Rejected));
+        return Ok(ending(flow, run, RunState::Rejected));
     }
     if too_many(run, &attempt.kit.limits) {
         run.reason = Some(format!("held: {} of {} rows were rejected", counts.rejected, counts.rows));
@@ -112,7 +115,7 @@ fn is_clean(run: &Run, head: &Head, sheet: &Sheet) -> bool {
 /// Phase [`Phase::Copy`]: the store copies the version that was validated.
 pub(super) async fn copy(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
     let to = destination(&attempt.run);
-    let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt).await };
+    let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt, flow).await };
     let (source, etag, size) = (attempt.run.source.clone(), attempt.run.etag.clone(), attempt.run.size);
     let mut from = u64::from(attempt.run.parts) * COPIED_PART;
     while from < size {
@@ -135,7 +138,7 @@ pub(super) async fn rewrite(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Wor
     let lookups = attempt.lookups().await?;
     let sheet = head::understand(attempt, &head, |header| (flow.open)(header, &lookups))?;
     let to = destination(&attempt.run);
-    let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt).await };
+    let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt, flow).await };
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     let mut out = Vec::new();
     if attempt.run.parts == 0 {
@@ -204,9 +207,10 @@ async fn finish(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination, 
         let begin = attempt.run.head.as_ref().map_or(Position::default(), |head| head.rows_at);
         return Ok(attempt.enter(attempt.run.phase, begin).await?);
     }
-    published(attempt).await
+    published(attempt, flow).await
 }
 
+<<<<<<< HEAD
 /// Before a run ends that is not delivered, its upload is abandoned: an attempt that was cut off while it finished the
 /// upload, or stood still before that, would otherwise show the file after files that came later.
 pub(super) async fn abandon(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Result<(), Stop> {
@@ -223,6 +227,17 @@ pub(super) async fn abandon(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Res
 
 async fn published(attempt: &mut Attempt<'_>) -> Worked {
     Ok(attempt.enter(Phase::Settle(RunState::Delivered), attempt.run.position).await?)
+=======
+async fn published(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
+    let next = ending(flow, &attempt.run, RunState::Delivered);
+    let begin = attempt.run.head.as_ref().map_or(attempt.run.position, |head| head.rows_at);
+    Ok(attempt.enter(next, begin).await?)
+}
+
+/// What follows when all is decided: sources of rejected rows are told first, where the contract asks for it.
+fn ending(flow: &FileToFile, run: &Run, state: RunState) -> Phase {
+    if flow.tell.is_some() && run.counts.rejected > 0 { Phase::Tell(state) } else { Phase::Settle(state) }
+>>>>>>> d46b7d8 (Enrollments go to the analytics engine without devices; a row that is rejected here turns its sync request to Error)
 }
 
 /// The metadata by which a delivered file names its run.

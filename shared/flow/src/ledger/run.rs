@@ -136,6 +136,8 @@ pub enum Phase {
     Rewrite,
     /// File → REST: rows are checked and sent.
     Deliver,
+    /// The source is told of each rejected row, where the contract asks for it; then the run ends in this state.
+    Tell(RunState),
     /// Rows that will not be delivered are counted, so that the books close.
     Drain(RunState),
     /// Reject files are joined, people are told, the run ends in this state.

@@ -6,7 +6,7 @@ use it::examples::{self, Example};
 
 use crate::file_world::{Flow, Outcome};
 
-const FLOWS: [Flow; 5] = [Flow::Scores, Flow::KwhAvoided, Flow::Locations, Flow::Forecast, Flow::Acks];
+const FLOWS: [Flow; 6] = [Flow::Scores, Flow::KwhAvoided, Flow::Locations, Flow::Forecast, Flow::Extract, Flow::Acks];
 
 /// What `expected.csv` says of a file: refused whole or not, and the places as (line, column, part of the reason).
 fn expected(flow: Flow, file: &str) -> (bool, Vec<(String, String, String)>) {

@@ -25,6 +25,8 @@ pub enum Flow {
     Locations,
     /// File → file.
     Forecast,
+    /// File → file, whose rejected rows are told to their source.
+    Extract,
     /// File → REST, one call per record.
     Acks,
 }
@@ -53,6 +55,7 @@ impl Flow {
             Self::KwhAvoided => ouai_dacs_kwh_avoided::NAME,
             Self::Locations => derms_dacs_network_location::NAME,
             Self::Forecast => ouai_derms_load_reduction_forecast::NAME,
+            Self::Extract => dacs_ouai_enrollment_sync::NAME,
             Self::Acks => ouai_dacs_enrollment_ack::NAME,
         }
     }
@@ -88,6 +91,12 @@ impl Flow {
                 let kit = world.file_kit(self.name(), ouai_derms_load_reduction_forecast::LOOKUPS);
                 ouai_derms_load_reduction_forecast::Flow { kit, to_file }.handle(trigger, invocation).await
             }
+            Self::Extract => {
+                let acks = sync_request_acks(&world, &derms);
+                let to_file = dacs_ouai_enrollment_sync::to_file(INBOX.into(), inbox, acks);
+                let kit = world.file_kit(self.name(), dacs_ouai_enrollment_sync::LOOKUPS);
+                dacs_ouai_enrollment_sync::Flow { kit, to_file }.handle(trigger, invocation).await
+            }
             Self::Acks => {
                 let to_calls = ouai_dacs_enrollment_ack::to_calls(sync_request_acks(&world, &derms), 4);
                 let mut kit = world.file_kit(self.name(), ouai_dacs_enrollment_ack::LOOKUPS);
@@ -111,7 +120,7 @@ impl Flow {
         let (rows, reasons) = (reject("rows"), reject("reasons"));
         let delivered = match self {
             Self::Scores | Self::Acks => sent,
-            Self::KwhAvoided | Self::Locations | Self::Forecast => {
+            Self::KwhAvoided | Self::Locations | Self::Forecast | Self::Extract => {
                 let keys = world.objects.keys(INBOX);
                 assert!(keys.len() <= 1, "{keys:?}");
                 let key = keys.first();

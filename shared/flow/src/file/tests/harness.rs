@@ -114,6 +114,7 @@ impl Bench {
                 open: open_sheet,
                 inbox: Arc::new(world.objects.outlet(INBOX)),
                 inbox_bucket: INBOX.into(),
+                tell: None,
             },
             to_rest: FileToRest { open: open_rows, prefix: b"", part_size: 30, target: Arc::new(taken.clone()) },
             taken,

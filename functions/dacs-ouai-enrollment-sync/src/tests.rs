@@ -1,0 +1,62 @@
+use domain::sync_request::DacsRelease;
+use flow::memory::{Targets, World};
+use flow::ports::Payload;
+use serde_json::{Value, json};
+
+use super::*;
+
+const HEADER: &str = "syncRequestId,syncFlag,action,subscriptionId,subscriptionType,status,programId,programCode,\
+cisPersonId,cisAccountId,cisPremiseId,cisServicePointId,servicePointId,startDateTime,changeDateTime";
+
+fn row(id: &str, action: &str) -> String {
+    format!("{id},F1IC,{action},S1,DEVICE,ACTIVE,1,SUMMER,P1,A1,PR1,C1,SP1,2026-07-01T00:00:00Z,2026-07-01T00:00:00Z\n")
+}
+
+/// Drops an extract; what stands in OUAI's inbox then, and what DACS was told.
+async fn dropped(header: &str, rows: &[String]) -> (Option<String>, Vec<Value>) {
+    let world = World::new("2026-07-02T10:00:00Z".parse().unwrap());
+    let dacs = Targets::answering(200, "");
+    let acks = SyncRequestAcks {
+        dacs: world.target("dacs", dacs.clone()),
+        release: "25.4".parse::<DacsRelease>().unwrap(),
+        exception: ExceptionCode::new(90_000, 1).unwrap(),
+        lookups: world.lookups(NAME, LOOKUPS),
+    };
+    let inbox = Arc::new(world.objects.outlet("ouai-inbox"));
+    let flow = Flow { kit: world.file_kit(NAME, LOOKUPS), to_file: to_file("ouai-inbox".into(), inbox, acks) };
+    let key = "enrollment-sync/ENROLL_SYNC_1.csv";
+    let object = world.objects.put("dacs-outbox", key, format!("{header}\n{}", rows.concat()));
+    let trigger = Trigger::Queue(vec![world.notification(&object)]);
+    let reply = flow.handle(trigger, world.invocation("one")).await.unwrap();
+    assert_eq!(reply, Reply::Batch { failed: vec![] });
+    let told = dacs.calls().into_iter().map(|call| {
+        let Payload::Json(body) = call.payload else { panic!("no JSON") };
+        serde_json::from_slice(&body).unwrap()
+    });
+    let arrived = world.objects.bytes("ouai-inbox", key);
+    (arrived.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()), told.collect())
+}
+
+#[tokio::test]
+async fn a_rejected_row_turns_its_sync_request_to_error_with_the_reason_and_the_others_arrive() {
+    let rows = [row("10000000000001", "ENROLL"), row("10000000000002", "REPLACE"), row("10000000000003", "UNENROLL")];
+    let (arrived, told) = dropped(HEADER, &rows).await;
+    assert_eq!(arrived, Some(format!("{HEADER}\n{}{}", rows[0], rows[2])));
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["syncRequestId"], &told[0]["hasError"]), (&json!("10000000000002"), &json!(true)));
+    assert!(told[0]["exceptionInfo"][0]["comments"].as_str().unwrap().contains("action"), "{told:?}");
+}
+
+#[tokio::test]
+async fn when_no_row_is_valid_nothing_arrives_and_every_sync_request_hears_of_it() {
+    let rows = [row("10000000000001", "REPLACE"), row("10000000000002", "REPLACE")];
+    let (arrived, told) = dropped(HEADER, &rows).await;
+    assert_eq!((arrived, told.len()), (None, 2));
+}
+
+#[tokio::test]
+async fn a_device_column_rejects_the_file_so_that_no_device_data_leaves() {
+    let header = format!("{HEADER},nicId");
+    let row = row("10000000000001", "ENROLL").replace('\n', ",nic-1\n");
+    assert_eq!(dropped(&header, &[row]).await, (None, vec![]));
+}
