@@ -210,7 +210,6 @@ async fn finish(attempt: &mut Attempt<'_>, flow: &FileToFile, to: &Destination, 
     published(attempt, flow).await
 }
 
-<<<<<<< HEAD
 /// Before a run ends that is not delivered, its upload is abandoned: an attempt that was cut off while it finished the
 /// upload, or stood still before that, would otherwise show the file after files that came later.
 pub(super) async fn abandon(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Result<(), Stop> {
@@ -225,9 +224,6 @@ pub(super) async fn abandon(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Res
     Ok(())
 }
 
-async fn published(attempt: &mut Attempt<'_>) -> Worked {
-    Ok(attempt.enter(Phase::Settle(RunState::Delivered), attempt.run.position).await?)
-=======
 async fn published(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
     let next = ending(flow, &attempt.run, RunState::Delivered);
     let begin = attempt.run.head.as_ref().map_or(attempt.run.position, |head| head.rows_at);
@@ -237,7 +233,6 @@ async fn published(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worked {
 /// What follows when all is decided: sources of rejected rows are told first, where the contract asks for it.
 fn ending(flow: &FileToFile, run: &Run, state: RunState) -> Phase {
     if flow.tell.is_some() && run.counts.rejected > 0 { Phase::Tell(state) } else { Phase::Settle(state) }
->>>>>>> d46b7d8 (Enrollments go to the analytics engine without devices; a row that is rejected here turns its sync request to Error)
 }
 
 /// The metadata by which a delivered file names its run.
