@@ -64,7 +64,13 @@ async fn again(
     match known.value.state {
         MessageState::Accepted if same_body => queue(kit, &known.value, request).await.map(Some),
         MessageState::Delivered if same_body => Ok(Some(first_result(&known.value))),
-        MessageState::Accepted | MessageState::Delivered => Ok(Some(problem(&Problem::other_body()))),
+        MessageState::Accepted => {
+            // Perhaps it was stored and could not be queued, and its sender was told so and has changed it since: it is
+            // brought to its end, or it would refuse every correction for ever.
+            queue(kit, &known.value, request).await?;
+            Ok(Some(problem(&Problem::other_body())))
+        }
+        MessageState::Delivered => Ok(Some(problem(&Problem::other_body()))),
         MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed => {
             attempt_anew(kit, identity, known, request).await
         }
