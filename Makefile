@@ -107,8 +107,8 @@ deploy: $(READY) ## build for Lambda and deploy to an AWS account; ENV=prod name
 	@$(LOCAL) deploy --env '$(or $(ENV),prod)'
 
 .PHONY: bench
-bench: $(READY) ## measure memory, CPU and cold start of the shipped binaries against the bars
-	cargo run --release -p bench
+bench: ## measure the shipped binaries against the bars of the architecture; BENCH="--only cold,files" or --quick
+	cargo run --profile ship -p bench -- $(BENCH)
 
 .PHONY: sim
 sim: ## run the simulation alone: both pipelines under faults, killed anywhere, in any order
