@@ -5,6 +5,7 @@
 //! engine     virtual time, tasks, the gate at which every port call waits
 //! ports      the in-memory ports behind that gate: calls fail, are lost, take their process with them
 //! cloud      instances that start and die, queues that show messages again, doors that are answered or not
+//! operator   a person who releases, discards and replays
 //! neighbours DACS and DERMS as small models
 //! flows      what is sent into each flow, and what must have become of it
 //! faults     what can go wrong, where, and how often it did
@@ -25,5 +26,6 @@ pub mod engine;
 pub mod faults;
 pub mod flows;
 pub mod neighbours;
+pub mod operator;
 pub mod ports;
 pub mod schedule;

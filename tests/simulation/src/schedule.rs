@@ -1,10 +1,11 @@
 //! One schedule: everything that one seed decides, from the senders' plans to the last check.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use domain::sync_request::DacsRelease;
 use flow::ledger::message::Message;
+use flow::ledger::run::RunId;
 use flow::memory::CONFIG;
 use flow::ports::{ObjectRef, Source};
 use futures_util::{FutureExt, StreamExt};
@@ -16,6 +17,7 @@ use crate::engine::{Ended, Event, Machine, Micros, Shared, TaskId, seconds, slee
 use crate::faults::{Coverage, Fault, Plan};
 use crate::flows::{FlowId, Neighbours, Workload};
 use crate::neighbours::{Dacs, Derms};
+use crate::operator::{self, InHand};
 
 /// Rows and messages in each schedule, at least.
 pub const RECORDS: usize = 50;
@@ -67,6 +69,8 @@ pub struct Setting {
     pub neighbours: Neighbours,
     /// Whether DACS is told of single devices (25.10).
     pub tells_devices: bool,
+    /// The runs that a person took in hand.
+    pub in_hand: InHand,
 }
 
 impl Setting {
@@ -87,6 +91,12 @@ impl Setting {
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         read.now_or_never().flatten()
+    }
+
+    /// Whether a person took a run in hand.
+    #[must_use]
+    pub fn is_in_hand(&self, run: &RunId) -> bool {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner).contains(&run.to_string())
     }
 
     /// A message as the ledger keeps it.
@@ -117,8 +127,14 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     let (neighbours, outage) = neighbours(&mut dice, &shared);
     let cloud = Cloud::new(&shared, neighbours.clone(), &flows);
     let tells_devices = neighbours.release >= DacsRelease::DEVICE_STATUS;
-    let mut setting =
-        Setting { shared: shared.clone(), dice, services: cloud.services.clone(), neighbours, tells_devices };
+    let mut setting = Setting {
+        shared: shared.clone(),
+        dice,
+        services: cloud.services.clone(),
+        neighbours,
+        tells_devices,
+        in_hand: InHand::default(),
+    };
     if outage {
         for flow in flows.iter().filter(|flow| Fault::Outage.cannot_happen_to(**flow).is_none()) {
             shared.lock().happened(Fault::Outage, *flow);
@@ -128,6 +144,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     let workloads: Vec<Box<dyn Workload>> = flows.iter().map(|flow| flow.plan(&mut setting, share)).collect();
     change_lookups(&mut setting, &flows);
     poison(&mut setting, &flows);
+    operator::plan(&mut setting, &flows);
     let end = drive(&shared, cloud, &setting);
     let mut broken = end.broken;
     let records = workloads.iter().map(|workload| workload.records()).sum();

@@ -312,8 +312,12 @@ fn check_order(accepted: &[Accepted], calls: &[Enrolled], broken: &mut Vec<Strin
             }
             // An attempt that was made again unchanged keeps its place; only its first calls are of that place.
             let again = accepted.iter().any(|it| it.id == earlier.id && it.first_begun > earlier.first_begun);
+            // A later one that the DERMS refused changed nothing: what it has already may be repeated after it.
             let after = calls.iter().find(|call| {
-                call.id == earlier.id && service_point(&call.body) != earlier.refusable && call.at > begun
+                call.id == earlier.id
+                    && service_point(&call.body) != earlier.refusable
+                    && call.at > begun
+                    && !(call.repeat && later.refusable)
             });
             if let Some(after) = after
                 && !again

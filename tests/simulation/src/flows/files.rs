@@ -306,7 +306,9 @@ pub fn reject_file(setting: &Setting, settled: &Settled<'_>, kind: &str) -> Opti
 }
 
 /// Files that took effect in this order: each came after those before it, or is marked late.
-pub fn check_order(effects: &[&Settled<'_>], broken: &mut Vec<String>) {
+/// What a person took in hand has the place that the person gave it.
+pub fn check_order(setting: &Setting, effects: &[&Settled<'_>], broken: &mut Vec<String>) {
+    let effects: Vec<_> = effects.iter().filter(|it| !setting.is_in_hand(&it.run.id)).collect();
     for (index, later) in effects.iter().enumerate() {
         let overtaken = effects.iter().take(index).any(|earlier| earlier.dropped.place > later.dropped.place);
         if overtaken && !later.run.late {

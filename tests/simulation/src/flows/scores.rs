@@ -121,7 +121,7 @@ impl Workload for Scores {
         }
         effects.sort_by_key(|(place, _)| *place);
         let effects: Vec<&Settled<'_>> = effects.into_iter().map(|(_, settled)| settled).collect();
-        check_order(&effects, broken);
+        check_order(setting, &effects, broken);
         check_books(setting, &effects, broken);
     }
 }

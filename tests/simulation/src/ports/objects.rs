@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use flow::Transient;
 use flow::memory::{Bucket, Objects};
-use flow::ports::{ByteStream, Destination, Finished, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadId};
+use flow::ports::{
+    ByteStream, Destination, Finished, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadEnd, UploadId,
+};
 use futures_util::{StreamExt, stream};
 
 use super::Wire;
@@ -126,9 +128,9 @@ impl Outlet for SimOutlet {
         self.wire.through(op, act).await
     }
 
-    async fn finish(&self, key: &str, upload: &UploadId) -> Result<Finished, Transient> {
-        let op = self.wire.op(Port::Outlet, "finish", || format!("{}/{key} {}", self.name, upload.0));
-        self.wire.through(op, self.bucket.finish(key, upload)).await
+    async fn finish(&self, key: &str, upload: &UploadId, end: UploadEnd) -> Result<Finished, Transient> {
+        let op = self.wire.op(Port::Outlet, "finish", || format!("{}/{key} {} {end:?}", self.name, upload.0));
+        self.wire.through(op, self.bucket.finish(key, upload, end)).await
     }
 }
 
