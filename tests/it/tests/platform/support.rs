@@ -117,8 +117,12 @@ impl Platform {
     /// The outbox and key under which `flow` takes a file of this name.
     pub fn place(&self, flow: &str, name: &str) -> (String, String) {
         let FlowName { source, subject, .. } = FlowName::of(flow);
-        let bucket = format!("local-{source}-outbox-{}", self.fact("account"));
-        (bucket, format!("{subject}/{name}"))
+        (self.bucket(source, "outbox"), format!("{subject}/{name}"))
+    }
+
+    /// A system's outbox or inbox.
+    pub fn bucket(&self, system: &str, which: &str) -> String {
+        format!("local-{system}-{which}-{}", self.fact("account"))
     }
 
     /// Drops a file where `flow` takes it.
