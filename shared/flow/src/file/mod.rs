@@ -33,7 +33,7 @@ pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow};
 pub use publish::{FileToFile, OpenSheet, Sheet};
 pub use rejects::RejectStore;
-pub use tell::{AnswerRow, TellSource};
+pub use tell::{AnswerRow, OpenAnswers, TellSource};
 
 use crate::Transient;
 use crate::ledger::Ledger;

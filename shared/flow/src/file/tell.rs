@@ -20,10 +20,13 @@ use crate::ledger::run::{Phase, RunState};
 /// The answer for a rejected row, if its source can be told.
 pub type AnswerRow = Box<dyn Fn(&Record<'_>, &RowFault) -> Option<CallRow> + Send + Sync>;
 
+/// Understands a header: how its rows are answered.
+pub type OpenAnswers = Box<dyn Fn(&Record<'_>, &Lookups) -> Result<AnswerRow, HeaderFault> + Send + Sync>;
+
 /// How the source of a file hears of its rejected rows.
 pub struct TellSource {
     /// Understands the header.
-    pub open: Box<dyn Fn(&Record<'_>, &Lookups) -> Result<AnswerRow, HeaderFault> + Send + Sync>,
+    pub open: OpenAnswers,
     /// The source.
     pub target: Arc<dyn CallTarget>,
 }
