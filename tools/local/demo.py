@@ -19,7 +19,7 @@ class Told:
 
     def __init__(self, world):
         self.world = world
-        self.files, self.messages, self.refusals, self.notices = [], [], [], []
+        self.files, self.messages, self.records, self.refusals, self.notices = [], [], [], [], []
 
 
 def demo():
@@ -69,6 +69,9 @@ def _files(world, told):
         _file(world, told, story)
     with step("released by a person") as running:
         running.note = demo_files.released(world, told.files[-1])
+    told.records = demo_messages.records(world)
+    for story in demo_files.other_stories():
+        _file(world, told, story)
 
 
 def _file(world, told, story, announced_again=False):

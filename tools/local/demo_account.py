@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .demo_files import KWH, rejects_key
+from .demo_files import ACKS, INBOXES, rejects_key
 
 FEW, MANY = 3, 10
 """Of a file with many rejected rows only a few are shown; its reasons.csv has them all."""
@@ -61,8 +61,11 @@ def _where(story):
         return "held for a person"
     if not counts["delivered"]:
         return "nowhere"
-    if story.flow == KWH:
-        return "dacs-inbox, " + ("the same bytes" if story.same_bytes else "rewritten")
+    if story.flow in INBOXES:
+        inbox = INBOXES[story.flow].removesuffix("InboxBucket").lower()
+        return f"{inbox}-inbox, " + ("the same bytes" if story.same_bytes else "rewritten")
+    if story.flow == ACKS:
+        return "DACS, a call each"
     return f"DERMS, {story.run['parts']} call"
 
 
@@ -95,6 +98,9 @@ def _messages(told):
             story.title, story.sync_id, answers, _state(LEDGER.get(story.message["state"], story.message["state"])), _state(request["state"]),
             ", ".join(states[:-1]), Text(_comments(request)),
         )
+    for record in told.records:
+        request = requests[record.sync_id]
+        table.add_row(record.title, record.sync_id, "", "", _state(request["state"]), "", Text(_comments(request)))
     return table
 
 

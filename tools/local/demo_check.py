@@ -7,7 +7,7 @@ platform's code. The sandbox, which re-reads every byte itself, is asked over HT
 from collections import Counter
 from datetime import datetime, timezone
 
-from .demo_files import KWH, SCORES, rejected_rows, rejects_key
+from .demo_files import ACKS, EXTRACT, INBOXES, KWH, SCORES, rejected_rows, rejects_key
 from .demo_messages import ACK, PROGRAMS, SYNC
 from .demo_world import rows_of
 
@@ -37,7 +37,8 @@ def compare(told):
         _run(comparison, story)
         _reject_files(comparison, told.world, story)
     _scores(comparison, told)
-    _inbox(comparison, told)
+    for output in sorted(set(INBOXES.values())):
+        _inbox(comparison, told, output)
     _sync_requests(comparison, told)
     _derms(comparison, told)
     _refusals(comparison, told)
@@ -103,14 +104,13 @@ def _scores(comparison, told):
         comparison.same_fields(subject, key[1], row, held.get(key, {}))
 
 
-def _inbox(comparison, told):
-    """Each file and row in DACS's inbox, and what DACS reads there."""
-    world, subject = told.world, "DACS's inbox"
-    files = [story for story in told.files if story.flow == KWH]
-    expected = sorted(story.inbox for story in files if story.delivered)
-    comparison.same(subject, "files", expected, sorted(world.keys("DacsInboxBucket")))
-    for story in (each for each in files if each.delivered):
-        body, metadata = world.read("DacsInboxBucket", story.inbox)
+def _inbox(comparison, told, output):
+    """Each file and row in an inbox; and what DACS reads in the measurements in its own."""
+    world, subject = told.world, f"inbox of {output.removesuffix('InboxBucket').upper()}"
+    files = [story for story in told.files if INBOXES.get(story.flow) == output and story.delivered]
+    comparison.same(subject, "files", sorted(story.inbox for story in files), sorted(world.keys(output)))
+    for story in files:
+        body, metadata = world.read(output, story.inbox)
         comparison.same(subject, f"{story.inbox} run", story.run["id"], metadata.get("run-id"))
         comparison.same(subject, f"{story.inbox} rows by metadata", str(len(story.delivered)), metadata.get("row-count"))
         if story.same_bytes:
@@ -119,16 +119,18 @@ def _inbox(comparison, told):
         comparison.same(subject, f"{story.inbox} rows", len(story.delivered), len(rows))
         for row, (line, fields) in zip(story.delivered, rows):
             comparison.same_fields(subject, f"{story.inbox}:{line}", row, dict(zip(header, fields)))
-        read = world.sandbox(f"dacs/inbox/kwh-avoided/{story.run['id']}.csv", body, "PUT")
-        comparison.same(subject, f"{story.inbox} what DACS objects to", [], read["violations"])
-        comparison.same(subject, f"{story.inbox} rows that DACS reads", len(story.delivered), read["digest"]["rows"])
+        if story.flow == KWH:
+            read = world.sandbox(f"dacs/inbox/kwh-avoided/{story.run['id']}.csv", body, "PUT")
+            comparison.same(subject, f"{story.inbox} what DACS objects to", [], read["violations"])
+            comparison.same(subject, f"{story.inbox} rows that DACS reads", len(story.delivered), read["digest"]["rows"])
 
 
 def _sync_requests(comparison, told):
     """Every sync request of DACS: its state, those before it, and the reason of an Error."""
     requests, subject = told.world.sandbox("dacs")["syncRequests"], "DACS: sync requests"
-    comparison.same(subject, "ids", sorted(story.sync_id for story in told.messages), sorted(requests))
-    for story in told.messages:
+    stories = [*told.messages, *told.records]
+    comparison.same(subject, "ids", sorted(story.sync_id for story in stories), sorted(requests))
+    for story in stories:
         request = requests[story.sync_id]
         acknowledged = [entry for entry in request["history"] if entry.get("body")]
         states = [entry["state"] for entry in acknowledged]
@@ -142,8 +144,11 @@ def _sync_requests(comparison, told):
             comparison.same(subject, f"{story.sync_id} hasError", failed, body["hasError"])
             comparison.same(subject, f"{story.sync_id} exceptions", failed, bool(body.get("exceptionInfo")))
         if story.state == "Error":
-            comments = [each["comments"] for each in acknowledged[-1]["body"]["exceptionInfo"]]
-            comparison.same(subject, f"{story.sync_id} comments", [story.reason], comments)
+            exceptions = acknowledged[-1]["body"]["exceptionInfo"]
+            comparison.same(subject, f"{story.sync_id} comments", [story.reason], [each["comments"] for each in exceptions])
+            if story.number:
+                given = (exceptions[0]["messageCategory"], exceptions[0]["messageNumber"])
+                comparison.same(subject, f"{story.sync_id} number", story.number, given)
 
 
 def _derms(comparison, told):
@@ -196,8 +201,8 @@ def _notices(comparison, told):
             expected["business", f"{story.flow}: file held", f"File: {story.dropped.address}\n"] += 1
     for story in told.messages:
         expected["business", f"{SYNC}: a message was refused", story.sync_id] += len(story.was)
-    for flow in (SYNC, ACK):  # Each flow that reads it says so.
-        expected["business", "Lookup DacsMessages: a broken version was refused", flow] += 1
+    for flow in (SYNC, ACK, EXTRACT, ACKS):  # Each flow that reads it says so.
+        expected["business", "Lookup DacsMessages: a broken version was refused", f"Flow: {flow}\n"] += 1
     for (audience, subject, about), times in (+expected).items():
         found = [text for who, title, text in told.notices if (who, title) == (audience, subject) and about in text]
         comparison.same("notices", f"{subject} ({about.strip()})", times, len(found))

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from .demo_world import Dropped, World, example, expected, rows_of
 
 SCORES, KWH = "dacs-derms-device-score", "ouai-dacs-kwh-avoided"
+NETWORK, FORECAST = "derms-dacs-network-location", "ouai-derms-load-reduction-forecast"
+EXTRACT, ACKS = "dacs-ouai-enrollment-sync", "ouai-dacs-enrollment-ack"
+INBOXES = {KWH: "DacsInboxBucket", NETWORK: "DacsInboxBucket", FORECAST: "DermsInboxBucket", EXTRACT: "OuaiInboxBucket"}
+"""The inbox of each flow from file to file, by the name of its output."""
 SCORE_HEADER = (
     "deviceId,headEndSystem,nicId,programCode,score,available,scoreDateTime,subscriptionId,servicePointId,"
     "availableFrom,availableTo,unavailableReason\n"
@@ -133,6 +137,30 @@ def _held(title, name, rejected):
     return FileStory(title, KWH, name, _held_file().encode(), state="Held", reason=reason, rejected=list(rejected))
 
 
+def other_stories():
+    """Files of the other flows: each with one good file, or one in which a single row is bad."""
+    spoiled = [
+        (NETWORK, "network location", "valid-initial-load.csv", b"SP0000000002,,TX-1041", b"SP0000000002,,", (3, "transformerId", "is empty")),
+        (FORECAST, "load-reduction forecast", "valid-forecast.csv", b"SP0000000002,", b",", (3, "SPId", "is empty")),
+    ]
+    for flow, kind, name, right, wrong, fault in spoiled:
+        good = example(flow, name)
+        yield _valued(f"{kind}, clean", flow, "F_0701.csv", good, same_bytes=True)
+        yield _valued(f"{kind}, one row bad", flow, "F_0702.csv", _once(good, right, wrong), [fault])
+    extract = _once(example(EXTRACT, "valid-extract.csv").replace(b"1000000000000", b"7000000000000"), b",SP0000000002,", b",,")
+    yield _valued("enrollment extract, one row bad", EXTRACT, "ENROLL_SYNC_0701.csv", extract, [(3, "servicePointId", "is empty")])
+    acks = example(ACKS, "valid-acks.csv").replace(b"1000000000000", b"7000000000000")
+    acks = _once(acks, b"70000000000002,ERROR", b"70000000000003,ERROR") + b"70000000000004,MAYBE,,,,,,\n"
+    acks = b"".join(line for line in acks.splitlines(keepends=True) if not line.startswith(b"70000000000003,SUCCESS"))
+    yield _valued("acknowledgements of it, one row bad", ACKS, "ACK_0701.csv", acks, [(4, "status", '"MAYBE" is neither SUCCESS nor ERROR')])
+
+
+def _once(body, right, wrong):
+    if body.count(right) != 1:
+        raise AssertionError(f"{right!r} is {body.count(right)} times in the example")
+    return body.replace(right, wrong)
+
+
 def rejects_key(story, kind):
     """Where a run's reject file is: `rows` or `reasons`."""
     name = story.name.rpartition("/")[2]
@@ -155,7 +183,7 @@ def _valued(title, flow, name, body, rejected=(), repeats=(), plain=None, delimi
     header, rows = rows_of(plain or body, delimiter)
     skipped = {line for line, _, _ in rejected} | set(repeats)
     delivered = [dict(zip(header, fields)) for line, fields in rows if line not in skipped]
-    inbox = f"kwh-avoided/{name}" if flow == KWH else ""
+    inbox = f"{flow.split('-', 2)[2]}/{name}" if flow in INBOXES else ""
     return FileStory(
         title, flow, name, body, rejected=list(rejected), delivered=delivered, repeated=len(repeats), inbox=inbox, same_bytes=same_bytes
     )

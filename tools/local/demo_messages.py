@@ -35,8 +35,35 @@ class MessageStory:
     """Whether it had been acknowledged before it was sent."""
     calls: int = 1
     """Calls of /enroll that reached the DERMS's books."""
+    number: tuple = ()
+    """Message category and number of its Error, where it is not the configured one."""
     message: dict = None
     """The ledger's item."""
+
+
+@dataclass
+class Record:
+    """A sync request that goes to the analytics engine and comes back in files: a row each, no message."""
+
+    title: str
+    sync_id: str
+    state: str
+    reason: str = ""
+    number: tuple = ()
+    """Message category and number of its Error, where the file gives them."""
+    was = ()
+    before = False
+
+
+def records(world: World):
+    """The sync requests of the enrollment extract, before DACS sends it: accepted, rejected here, and refused by OUAI."""
+    told = [
+        Record("in the extract, accepted by OUAI", "70000000000001", "Synchronized"),
+        Record("in the extract, its row rejected here", "70000000000002", "Error", "servicePointId: is empty"),
+        Record("in the extract, refused by OUAI", "70000000000003", "Error", "service point SP0000000002 is unknown", (11205, 301)),
+    ]
+    world.sandbox("dacs/sync-requests", {"ids": [each.sync_id for each in told]})
+    return told
 
 
 @dataclass
