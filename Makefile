@@ -28,6 +28,7 @@ demo: build ## run all flows on real files and messages, good and bad, and print
 
 .PHONY: test
 test: lint ## everything that holds the rules: format, lints, template, unit, contract, simulation, end to end
+	@printf '\nInstalled in this folder: $(VENV)/ (tools, as pinned), $(TARGET)/ and dist/ (builds), .local/ (state and logs).\n'
 	@printf '\n== unit, contract and simulation tests\n'
 	cargo test --workspace --exclude it
 	@printf '\n== structure, template and examples\n'

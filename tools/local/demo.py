@@ -33,6 +33,7 @@ def demo():
     finally:
         ended = platform.down(facts["mark"])
         print(f"\nStopped everything that was started ({ended} processes). Logs stay in .local/ until the next start.")
+        print("Installed in this folder: .venv/ (tools, as pinned), target/ and dist/ (builds), .local/ (state and logs).")
     return 1 if differences else 0
 
 
