@@ -36,7 +36,7 @@ async fn killed_in_the_middle_of_a_file_the_next_attempt_goes_on_and_the_books_b
         file.push_str(&format!("D1,HES,nic-{id}-{n},SUMMER,N,,2026-07-01T05:00:00Z,{reason}\n"));
     }
     let slow =
-        platform.fault(&json!({"path": "/derms/device_scores", "fault": {"kind": "latency", "millis": 4000}})).await;
+        platform.fault(&json!({"path": "/derms/device_scores", "fault": {"kind": "latency", "millis": 6000}})).await;
     let object = platform.drop_file(FLOW, &format!("{id}.csv"), file).await;
     let begun = eventually("two parts are there", 60, async || {
         let run = platform.run(FLOW, &object).await?;
