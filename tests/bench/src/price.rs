@@ -55,11 +55,12 @@ fn six_digits(micro: Pico) -> String {
     format!("0.{micro:06}")
 }
 
-/// What each operation was asked for and costs, per thousand of `units`.
+/// What each operation that costs anything was asked for, for one of `units`, and costs for a million.
 #[must_use]
 pub fn itemised(counts: &BTreeMap<String, u64>, units: u64) -> String {
     let items: Vec<String> = counts
         .iter()
+        .filter(|(operation, count)| price(operation) * u128::from(**count) >= u128::from(units))
         .map(|(operation, count)| {
             let each = decimals(u128::from(*count), units.max(1).into());
             let (_, cost) = per_million(price(operation) * u128::from(*count), units);

@@ -21,6 +21,8 @@ use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, Upl
 
 /// Parts of the second pass.
 const REWRITTEN_PART: usize = 8 << 20;
+/// A part with the row that fills it: a buffer that grows takes twice the memory.
+const ROOM: usize = REWRITTEN_PART + (128 << 10);
 /// Parts of the copy: 5 GiB are allowed, and up to 10,000 of them.
 const COPIED_PART: u64 = 1 << 30;
 
@@ -140,7 +142,7 @@ pub(super) async fn rewrite(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Wor
     let to = destination(&attempt.run);
     let Some(upload) = upload(attempt, flow, &to).await? else { return published(attempt, flow).await };
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(ROOM);
     if attempt.run.parts == 0 {
         sheet.columns.write_header(&mut out);
     }
@@ -157,6 +159,7 @@ pub(super) async fn rewrite(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Wor
         }
         if out.len() >= REWRITTEN_PART {
             write_part(attempt, flow, &to, &upload, std::mem::take(&mut out)).await?;
+            out.reserve_exact(ROOM);
             attempt.pause_now(reader.position()).await?;
         }
     }
