@@ -189,6 +189,16 @@ pub(super) async fn finish(attempt: &mut Attempt<'_>, position: Position) -> Wor
     Ok(attempt.enter(Phase::Settle(RunState::Delivered), position).await?)
 }
 
+/// The memory of bytes that were sent, if nobody holds them any more: a freed part would leave a hole in the heap that
+/// the next one, a little longer, does not fit into.
+pub(super) fn emptied(sent: Bytes) -> Vec<u8> {
+    let memory = sent.try_into_mut().map(|mut bytes| {
+        bytes.clear();
+        Vec::from(bytes)
+    });
+    memory.unwrap_or_default()
+}
+
 impl Open {
     fn new(flow: &FileToRest) -> Self {
         let mut open = Self { bytes: Vec::new(), rows: 0, keys: RowKeys::default() };
@@ -198,11 +208,7 @@ impl Open {
 
     /// Opens a part in the memory of one that was sent, if nobody holds it any more.
     fn begin(&mut self, flow: &FileToRest, sent: Bytes) {
-        let memory = sent.try_into_mut().map(|mut bytes| {
-            bytes.clear();
-            Vec::from(bytes)
-        });
-        self.bytes = memory.unwrap_or_default();
+        self.bytes = emptied(sent);
         // Room for the row that turns out to be too much as well: growing would double the part.
         self.bytes.reserve(flow.part_size + flow.part_size / 16);
         self.bytes.extend_from_slice(flow.prefix);

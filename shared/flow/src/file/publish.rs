@@ -12,6 +12,7 @@ use domain::layout::{Columns, HeaderFault, RowFault};
 use domain::lookups::Lookups;
 
 use super::attempt::{Attempt, Halt, Stop, Worked, reject};
+use super::deliver::emptied;
 use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
 use super::rejects::too_many;
@@ -158,13 +159,15 @@ pub(super) async fn rewrite(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Wor
             Line::More => reader.fill().await.map_err(|fault| head::halt(&attempt.run, fault))?,
         }
         if out.len() >= REWRITTEN_PART {
-            write_part(attempt, flow, &to, &upload, std::mem::take(&mut out)).await?;
+            let part = Bytes::from(std::mem::take(&mut out));
+            write_part(attempt, flow, &to, &upload, part.clone()).await?;
+            out = emptied(part);
             out.reserve_exact(ROOM);
             attempt.pause_now(reader.position()).await?;
         }
     }
     if !out.is_empty() {
-        write_part(attempt, flow, &to, &upload, out).await?;
+        write_part(attempt, flow, &to, &upload, Bytes::from(out)).await?;
     }
     finish(attempt, flow, &to, &upload).await
 }
@@ -174,10 +177,10 @@ async fn write_part(
     flow: &FileToFile,
     to: &Destination,
     upload: &UploadId,
-    out: Vec<u8>,
+    part: Bytes,
 ) -> Worked {
     let number = attempt.run.parts.saturating_add(1);
-    flow.inbox.part(&to.key, upload, number, Part::Bytes(Bytes::from(out))).await?;
+    flow.inbox.part(&to.key, upload, number, Part::Bytes(part)).await?;
     attempt.run.parts = number;
     Ok(())
 }
