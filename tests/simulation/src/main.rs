@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
 use simulation::bugs::Bug;
-use simulation::campaign::{campaign, hunt};
+use simulation::campaign::{Hunt, campaign, hunt};
 use simulation::flows::FlowId;
 use simulation::schedule::{Options, run};
 
@@ -88,17 +88,16 @@ fn replay(seed: u64, options: &Options) -> ExitCode {
 fn hunt_bugs(args: &Args) -> ExitCode {
     let first = args.seed.unwrap_or(1);
     let firsts: Vec<u64> = (0..5).map(|number| first.wrapping_add(number * 1_000_000)).collect();
-    let hunts = hunt(Bug::ALL, &firsts, args.schedules.unwrap_or(1000));
+    let mut all = true;
     for bug in Bug::ALL {
-        let of_bug: Vec<_> = hunts.iter().filter(|hunt| hunt.bug == *bug).collect();
-        let took: Vec<String> = of_bug
-            .iter()
-            .map(|hunt| hunt.found.as_ref().map_or("not found".to_owned(), |(schedules, _)| schedules.to_string()))
-            .collect();
-        let example = of_bug.iter().find_map(|hunt| hunt.found.as_ref().map(|(_, broken)| broken.as_str()));
-        println!("{:<22} found after {:<28} e.g. {}", format!("{bug:?}"), took.join(", "), example.unwrap_or("-"));
+        let hunts = hunt(&[*bug], &firsts, args.schedules.unwrap_or(1000));
+        let took = |hunt: &Hunt| hunt.found.as_ref().map_or("never".to_owned(), |(schedules, _)| schedules.to_string());
+        let took: Vec<String> = hunts.iter().map(took).collect();
+        let example = hunts.iter().find_map(|hunt| hunt.found.as_ref().map(|(_, broken)| broken.as_str()));
+        println!("{:<24} found after {:<24} e.g. {}", format!("{bug:?}"), took.join(", "), example.unwrap_or("-"));
+        all &= hunts.iter().all(|hunt| hunt.found.is_some());
     }
-    if hunts.iter().all(|hunt| hunt.found.is_some()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn many(args: &Args, options: &Options) -> ExitCode {

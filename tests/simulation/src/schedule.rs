@@ -24,6 +24,8 @@ pub const RECORDS: usize = 50;
 
 /// A schedule of a day's outage takes a sixth of this; one that takes more goes in circles.
 const MOST_STEPS: u64 = 600_000;
+/// The same for events, most of which are steps.
+const MOST_EVENTS: u64 = 4 * MOST_STEPS;
 
 /// What a schedule is about.
 #[derive(Debug, Clone, Default)]
@@ -266,6 +268,7 @@ fn drive(shared: &Shared, mut cloud: Cloud, setting: &Setting) -> End {
     let limit = setting.longest_outage() + seconds(40 * 3600);
     let mut machine = Machine::new(shared.clone());
     machine.run();
+    let mut events: u64 = 0;
     loop {
         cloud.open_doors(&mut machine);
         cloud.settle(&mut machine);
@@ -277,7 +280,8 @@ fn drive(shared: &Shared, mut cloud: Cloud, setting: &Setting) -> End {
             (core.next_event(), core.now)
         };
         let Some(event) = event else { break };
-        if now > limit || shared.lock().steps > MOST_STEPS {
+        events += 1;
+        if now > limit || shared.lock().steps > MOST_STEPS || events > MOST_EVENTS {
             let hours = now / seconds(3600);
             let broken = vec![format!("not at rest after {hours} h: {} messages wait", cloud.waiting())];
             return End { rested: false, instances: cloud.started.values().sum(), broken };
