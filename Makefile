@@ -112,8 +112,8 @@ bench: ## measure the shipped binaries against the bars of the architecture; BEN
 	cargo run --profile ship -p bench -- $(BENCH)
 
 .PHONY: sim
-sim: ## run the simulation alone: both pipelines under faults, killed anywhere, in any order
-	cargo test -p simulation -- --nocapture
+sim: ## run the simulation: 10,000 fresh schedules; SEED= replays one with its story, HOURS= for longer
+	@cargo run --quiet -p simulation -- $(if $(SEED),--seed '$(SEED)',$(if $(HOURS),--hours '$(HOURS)',--schedules 10000))
 
 .PHONY: lint
 lint: $(READY) ## format, clippy and the template, without running anything
