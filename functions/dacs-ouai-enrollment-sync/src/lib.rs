@@ -17,11 +17,8 @@ use domain::enrollment_extract::ExtractSheet;
 use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
 use domain::sync_request::{self, ExceptionCode};
-use flow::Transient;
-use flow::file::{AnswerRow, FileFlow, FileKit, FileToFile, Sheet, TellSource, serve};
-use flow::ports::Outlet;
+use flow::file::{AnswerRow, Sheet, TellSource, ToFileFlow};
 use flow::sync_ack::{self, SyncRequestAcks};
-use flow::trigger::{Invocation, Reply, Trigger};
 
 #[cfg(test)]
 mod tests;
@@ -31,31 +28,15 @@ pub const NAME: &str = "dacs-ouai-enrollment-sync";
 /// The lookups that it reads: [`flow::sync_ack::LOOKUPS`] and how the sender spells its columns.
 pub const LOOKUPS: &[&str] = &["Columns-enrollment-sync", "DacsMessages"];
 
-/// The flow; its fields are what it may touch.
-pub struct Flow {
-    /// Ledger, outbox, rejects and the rest of every file flow.
-    pub kit: FileKit,
-    /// OUAI's inbox, and DACS's sync requests.
-    pub to_file: FileToFile,
-}
+/// The flow; its fields are what it may touch: OUAI's inbox, and DACS's sync requests.
+pub type Flow = ToFileFlow;
 
-impl Flow {
-    /// Messages of the flow's queue.
-    ///
-    /// # Errors
-    /// [`Transient`] for a trigger that this flow does not have.
-    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
-        serve(&self.kit, &FileFlow::ToFile(&self.to_file), trigger, &invocation).await
-    }
-}
-
-/// The pipeline into OUAI's inbox, whose rejected rows are told to `acks`.
+/// Tells `acks` of each row that will never reach OUAI.
 #[must_use]
-pub fn to_file(inbox_bucket: String, inbox: Arc<dyn Outlet>, acks: SyncRequestAcks) -> FileToFile {
+pub fn tell(acks: SyncRequestAcks) -> TellSource {
     let code = acks.exception;
     let answer = move |header: &Record<'_>, lookups: &Lookups| answer(header, lookups, code);
-    let tell = TellSource { open: Box::new(answer), target: Arc::new(acks) };
-    FileToFile { open, inbox, inbox_bucket, tell: Some(tell) }
+    TellSource { open: Box::new(answer), target: Arc::new(acks) }
 }
 
 /// Understands the header of an extract.
@@ -64,8 +45,7 @@ pub fn to_file(inbox_bucket: String, inbox: Arc<dyn Outlet>, acks: SyncRequestAc
 /// [`HeaderFault`] naming every column that is missing, doubled or not on the list.
 pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Sheet, HeaderFault> {
     let file = ExtractSheet::open(header, &lookups.spelling("enrollment-sync"))?;
-    let columns = file.columns().clone();
-    Ok(Sheet { columns, check: Box::new(move |row| file.check(row)) })
+    Ok(Sheet::of(file, ExtractSheet::columns, ExtractSheet::check))
 }
 
 /// The answer for a rejected row: its sync request turns to Error, if its id can be read.

@@ -1,7 +1,7 @@
 //! Wiring of `dacs-ouai-enrollment-sync`.
 
 use aws::{Clients, Vars, Wiring, lambda};
-use dacs_ouai_enrollment_sync::{Flow, LOOKUPS, NAME, to_file};
+use dacs_ouai_enrollment_sync::{Flow, LOOKUPS, NAME, open, tell};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
@@ -9,10 +9,7 @@ async fn main() -> Result<(), lambda::Error> {
     lambda::log(&vars)?;
     let clients = Clients::load(&vars).await;
     let wiring = Wiring::new(NAME, &vars, &clients)?;
-    let mut kit = wiring.file_kit(LOOKUPS)?;
-    kit.limits = wiring.hold_limits(kit.limits)?;
-    let (inbox_bucket, inbox) = wiring.inbox()?;
-    let acks = wiring.sync_request_acks(&kit.lookups)?;
-    let flow = Flow { kit, to_file: to_file(inbox_bucket, inbox, acks) };
+    let mut flow: Flow = wiring.to_file_flow(LOOKUPS, open)?;
+    flow.to_file.tell = Some(tell(wiring.sync_request_acks(&flow.kit.lookups)?));
     lambda::run(|trigger, invocation| flow.handle(trigger, invocation)).await
 }

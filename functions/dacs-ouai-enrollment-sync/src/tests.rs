@@ -22,19 +22,15 @@ async fn dropped(header: &str, rows: &[String]) -> (Option<String>, Vec<Value>) 
         exception: ExceptionCode::new(90_000, 1).unwrap(),
         lookups: world.lookups(NAME, LOOKUPS),
     };
-    let inbox = Arc::new(world.objects.outlet("ouai-inbox"));
-    let flow = Flow { kit: world.file_kit(NAME, LOOKUPS), to_file: to_file("ouai-inbox".into(), inbox, acks) };
-    let key = "enrollment-sync/ENROLL_SYNC_1.csv";
-    let object = world.objects.put("dacs-outbox", key, format!("{header}\n{}", rows.concat()));
-    let trigger = Trigger::Queue(vec![world.notification(&object)]);
-    let reply = flow.handle(trigger, world.invocation("one")).await.unwrap();
-    assert_eq!(reply, Reply::Batch { failed: vec![] });
+    let mut flow: Flow = world.to_file_flow(NAME, LOOKUPS, open, "ouai-inbox");
+    flow.to_file.tell = Some(tell(acks));
+    let text = format!("{header}\n{}", rows.concat());
+    let arrived = world.drop_into(&flow, "enrollment-sync/ENROLL_SYNC_1.csv", &text).await.unwrap();
     let told = dacs.calls().into_iter().map(|call| {
         let Payload::Json(body) = call.payload else { panic!("no JSON") };
         serde_json::from_slice(&body).unwrap()
     });
-    let arrived = world.objects.bytes("ouai-inbox", key);
-    (arrived.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()), told.collect())
+    (arrived, told.collect())
 }
 
 #[tokio::test]

@@ -7,16 +7,11 @@
 //! Initial loads and changes go the same way; an initial load that omits a service point deletes nothing. Files are
 //! taken one at a time, in order of arrival.
 
-use std::sync::Arc;
-
 use domain::csv::Record;
 use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
 use domain::network_location::LocationSheet;
-use flow::Transient;
-use flow::file::{FileFlow, FileKit, FileToFile, Sheet, serve};
-use flow::ports::Outlet;
-use flow::trigger::{Invocation, Reply, Trigger};
+use flow::file::{Sheet, ToFileFlow};
 
 #[cfg(test)]
 mod tests;
@@ -27,28 +22,7 @@ pub const NAME: &str = "derms-dacs-network-location";
 pub const LOOKUPS: &[&str] = &["Columns-network-location"];
 
 /// The flow; its fields are what it may touch.
-pub struct Flow {
-    /// Ledger, outbox, rejects and the rest of every file flow.
-    pub kit: FileKit,
-    /// The receiver's inbox.
-    pub to_file: FileToFile,
-}
-
-impl Flow {
-    /// Messages of the flow's queue.
-    ///
-    /// # Errors
-    /// [`Transient`] for a trigger that this flow does not have.
-    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
-        serve(&self.kit, &FileFlow::ToFile(&self.to_file), trigger, &invocation).await
-    }
-}
-
-/// The pipeline into the inbox.
-#[must_use]
-pub fn to_file(inbox_bucket: String, inbox: Arc<dyn Outlet>) -> FileToFile {
-    FileToFile { open, inbox, inbox_bucket, tell: None }
-}
+pub type Flow = ToFileFlow;
 
 /// Understands the header.
 ///
@@ -56,6 +30,5 @@ pub fn to_file(inbox_bucket: String, inbox: Arc<dyn Outlet>) -> FileToFile {
 /// [`HeaderFault`] naming every column that is missing or doubled.
 pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Sheet, HeaderFault> {
     let file = LocationSheet::open(header, &lookups.spelling("network-location"))?;
-    let columns = file.columns().clone();
-    Ok(Sheet { columns, check: Box::new(move |row| file.check(row)) })
+    Ok(Sheet::of(file, LocationSheet::columns, LocationSheet::check))
 }

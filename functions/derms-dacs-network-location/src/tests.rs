@@ -1,5 +1,4 @@
 use flow::memory::World;
-use flow::trigger::{Reply, Trigger};
 
 use super::*;
 
@@ -10,14 +9,8 @@ const BAD: &str = "SP2,T1,F1,S1,F1XX,2026-07-01T00:00:00Z\n";
 /// Drops a file and lets the flow handle its event; what stands in the inbox then.
 async fn delivered(text: String) -> Option<String> {
     let world = World::new("2026-07-02T10:00:00Z".parse().unwrap());
-    let inbox = Arc::new(world.objects.outlet("dacs-inbox"));
-    let flow = Flow { kit: world.file_kit(NAME, LOOKUPS), to_file: to_file("dacs-inbox".into(), inbox) };
-    let object = world.objects.put("outbox", "network-location/full.csv", text);
-    let trigger = Trigger::Queue(vec![world.notification(&object)]);
-    let reply = flow.handle(trigger, world.invocation("one")).await.unwrap();
-    assert_eq!(reply, Reply::Batch { failed: vec![] });
-    let bytes = world.objects.bytes("dacs-inbox", "network-location/full.csv")?;
-    Some(String::from_utf8(bytes.to_vec()).unwrap())
+    let flow: Flow = world.to_file_flow(NAME, LOOKUPS, open, "dacs-inbox");
+    world.drop_into(&flow, "network-location/full.csv", &text).await.unwrap()
 }
 
 #[tokio::test]

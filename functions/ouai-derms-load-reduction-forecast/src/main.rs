@@ -1,17 +1,13 @@
 //! Wiring of `ouai-derms-load-reduction-forecast`.
 
 use aws::{Clients, Vars, Wiring, lambda};
-use ouai_derms_load_reduction_forecast::{Flow, LOOKUPS, NAME, to_file};
+use ouai_derms_load_reduction_forecast::{Flow, LOOKUPS, NAME, open};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let vars = Vars::from_env();
     lambda::log(&vars)?;
     let clients = Clients::load(&vars).await;
-    let wiring = Wiring::new(NAME, &vars, &clients)?;
-    let mut kit = wiring.file_kit(LOOKUPS)?;
-    kit.limits = wiring.hold_limits(kit.limits)?;
-    let (inbox_bucket, inbox) = wiring.inbox()?;
-    let flow = Flow { kit, to_file: to_file(inbox_bucket, inbox) };
+    let flow: Flow = Wiring::new(NAME, &vars, &clients)?.to_file_flow(LOOKUPS, open)?;
     lambda::run(|trigger, invocation| flow.handle(trigger, invocation)).await
 }

@@ -1,5 +1,4 @@
 use flow::memory::World;
-use flow::trigger::{Reply, Trigger};
 
 use super::*;
 
@@ -10,14 +9,8 @@ const BAD: &str = "1,3,2026-06-30T12:00:00Z,2026-07-01T00:00:00Z,2026-07-01T00:3
 /// Drops a file and lets the flow handle its event; what stands in the inbox then.
 async fn delivered(text: String) -> Option<String> {
     let world = World::new("2026-07-02T10:00:00Z".parse().unwrap());
-    let inbox = Arc::new(world.objects.outlet("derms-inbox"));
-    let flow = Flow { kit: world.file_kit(NAME, LOOKUPS), to_file: to_file("derms-inbox".into(), inbox) };
-    let object = world.objects.put("outbox", "load-reduction-forecast/day.csv", text);
-    let trigger = Trigger::Queue(vec![world.notification(&object)]);
-    let reply = flow.handle(trigger, world.invocation("one")).await.unwrap();
-    assert_eq!(reply, Reply::Batch { failed: vec![] });
-    let bytes = world.objects.bytes("derms-inbox", "load-reduction-forecast/day.csv")?;
-    Some(String::from_utf8(bytes.to_vec()).unwrap())
+    let flow: Flow = world.to_file_flow(NAME, LOOKUPS, open, "derms-inbox");
+    world.drop_into(&flow, "load-reduction-forecast/day.csv", &text).await.unwrap()
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::sync_request::{DacsRelease, ExceptionCode};
-use flow::file::{FileKit, Limits, RejectStore};
+use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow};
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
 use flow::message::{BodyStore, MessageKit};
@@ -71,23 +71,17 @@ impl<'a> Wiring<'a> {
         })
     }
 
-    /// The limits above which a file → file run is held for a person.
+    /// A file → file flow that understands its header by `open`.
     ///
     /// # Errors
     /// [`BadVar`]
-    pub fn hold_limits(&self, limits: Limits) -> Result<Limits, BadVar> {
-        let (hold_rows, hold_percent) = (self.vars.number("HOLD_ROWS")?, self.vars.number("HOLD_PERCENT")?);
-        Ok(Limits { hold_rows, hold_percent, ..limits })
-    }
-
-    /// The receiver's inbox: its name, and writing into it.
-    ///
-    /// # Errors
-    /// [`BadVar`]
-    pub fn inbox(&self) -> Result<(String, Arc<dyn Outlet>), BadVar> {
-        let bucket = self.vars.text("INBOX_BUCKET")?;
-        let outlet = self.outlet(&bucket);
-        Ok((bucket, outlet))
+    pub fn to_file_flow(&self, lookups: &'static [&'static str], open: OpenSheet) -> Result<ToFileFlow, BadVar> {
+        let mut kit = self.file_kit(lookups)?;
+        kit.limits.hold_rows = self.vars.number("HOLD_ROWS")?;
+        kit.limits.hold_percent = self.vars.number("HOLD_PERCENT")?;
+        let inbox = self.vars.text("INBOX_BUCKET")?;
+        let outlet = self.outlet(&inbox);
+        Ok(ToFileFlow { kit, to_file: FileToFile::into_inbox(open, inbox, outlet) })
     }
 
     /// The kit of a message flow.

@@ -31,7 +31,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use arrival::{Arrival, parse as parse_notification, renewed};
 pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow};
-pub use publish::{FileToFile, OpenSheet, Sheet};
+pub use publish::{FileToFile, OpenSheet, Sheet, ToFileFlow};
 pub use rejects::RejectStore;
 pub use tell::{AnswerRow, OpenAnswers, TellSource};
 

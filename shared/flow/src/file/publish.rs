@@ -17,8 +17,11 @@ use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
 use super::rejects::too_many;
 use super::tell::TellSource;
+use super::{FileFlow, FileKit, serve};
+use crate::Transient;
 use crate::ledger::run::{Encoding, Head, Phase, Position, Run, RunState};
 use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, UploadEnd, UploadId};
+use crate::trigger::{Invocation, Reply, Trigger};
 
 /// Parts of the second pass.
 const REWRITTEN_PART: usize = 8 << 20;
@@ -33,6 +36,17 @@ pub struct Sheet {
     pub columns: Columns,
     /// Decides one row.
     pub check: CheckRow,
+}
+
+impl Sheet {
+    /// What `file` says of its rows.
+    pub fn of<F: Send + Sync + 'static>(
+        file: F,
+        columns: fn(&F) -> &Columns,
+        check: fn(&F, &Record<'_>) -> Result<(), RowFault>,
+    ) -> Self {
+        Self { columns: columns(&file).clone(), check: Box::new(move |row| check(&file, row)) }
+    }
 }
 
 /// Decides one row.
@@ -51,6 +65,32 @@ pub struct FileToFile {
     pub inbox_bucket: String,
     /// How the source hears of rejected rows, where the contract asks for it.
     pub tell: Option<TellSource>,
+}
+
+impl FileToFile {
+    /// Into the inbox of that name, telling nobody of rejected rows but people.
+    #[must_use]
+    pub fn into_inbox(open: OpenSheet, inbox_bucket: impl Into<String>, inbox: Arc<dyn Outlet>) -> Self {
+        Self { open, inbox, inbox_bucket: inbox_bucket.into(), tell: None }
+    }
+}
+
+/// A file → file flow, ready to be started; its fields are what it may touch.
+pub struct ToFileFlow {
+    /// Ledger, outbox, rejects and the rest of every file flow.
+    pub kit: FileKit,
+    /// The receiver's inbox.
+    pub to_file: FileToFile,
+}
+
+impl ToFileFlow {
+    /// Messages of the flow's queue.
+    ///
+    /// # Errors
+    /// [`Transient`] for a trigger that such a flow does not have.
+    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
+        serve(&self.kit, &FileFlow::ToFile(&self.to_file), trigger, &invocation).await
+    }
 }
 
 /// Phase [`Phase::Check`]: decides every row, and with them the file.

@@ -4,14 +4,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Fifo, ManualClock, Notices, Objects, Reports, Table, Targets};
-use crate::file::{FileKit, Limits, RejectStore};
+use crate::Transient;
+use crate::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow};
 use crate::ledger::Ledger;
 use crate::ledger::run::{Run, RunId};
 use crate::lookups::LookupBook;
 use crate::message::{BodyStore, MessageKit};
 use crate::ports::{Clock, Notifier, ObjectRef, Source};
 use crate::target::{Pacer, TargetClient};
-use crate::trigger::{Delivery, Invocation};
+use crate::trigger::{Delivery, Invocation, Reply, Trigger};
 
 /// A whole platform in memory: one of each port, and kits for flows over them.
 #[derive(Clone)]
@@ -87,6 +88,34 @@ impl World {
             lookups: self.lookups(flow, lookups),
             limits: Limits::default(),
         }
+    }
+
+    /// A file → file flow into `inbox`.
+    #[must_use]
+    pub fn to_file_flow(
+        &self,
+        flow: &'static str,
+        lookups: &'static [&'static str],
+        open: OpenSheet,
+        inbox: &str,
+    ) -> ToFileFlow {
+        let outlet = Arc::new(self.objects.outlet(inbox));
+        ToFileFlow { kit: self.file_kit(flow, lookups), to_file: FileToFile::into_inbox(open, inbox, outlet) }
+    }
+
+    /// Drops a file and lets `flow` handle its event once; what stands under its key in the inbox then.
+    ///
+    /// # Errors
+    /// [`Transient`] when the run is not settled after that.
+    pub async fn drop_into(&self, flow: &ToFileFlow, key: &str, text: &str) -> Result<Option<String>, Transient> {
+        let object = self.objects.put("outbox", key, text.to_owned());
+        let trigger = Trigger::Queue(vec![self.notification(&object)]);
+        match flow.handle(trigger, self.invocation("one")).await? {
+            Reply::Batch { failed } if failed.is_empty() => {}
+            _ => return Err(Transient::new("the run is not settled after one attempt")),
+        }
+        let arrived = self.objects.bytes(&flow.to_file.inbox_bucket, key);
+        Ok(arrived.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// The kit of a message flow.

@@ -1,7 +1,5 @@
 //! The file flows as they are deployed, over the in-memory ports.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use dacs_derms_device_score::DeviceScores;
 use domain::sync_request::ExceptionCode;
@@ -68,7 +66,6 @@ impl Flow {
         let object = world.objects.put("outbox", &format!("{subject}/{name}"), bytes);
         let trigger = Trigger::Queue(vec![world.notification(&object)]);
         let invocation = world.invocation("one");
-        let inbox = Arc::new(world.objects.outlet(INBOX));
         let reply = match self {
             Self::Scores => {
                 let to_rest =
@@ -77,25 +74,23 @@ impl Flow {
                 dacs_derms_device_score::Flow { kit, to_rest }.handle(trigger, invocation).await
             }
             Self::KwhAvoided => {
-                let to_file = ouai_dacs_kwh_avoided::to_file(INBOX.into(), inbox);
-                let kit = world.file_kit(self.name(), ouai_dacs_kwh_avoided::LOOKUPS);
-                ouai_dacs_kwh_avoided::Flow { kit, to_file }.handle(trigger, invocation).await
+                let (lookups, open) = (ouai_dacs_kwh_avoided::LOOKUPS, ouai_dacs_kwh_avoided::open);
+                world.to_file_flow(self.name(), lookups, open, INBOX).handle(trigger, invocation).await
             }
             Self::Locations => {
-                let to_file = derms_dacs_network_location::to_file(INBOX.into(), inbox);
-                let kit = world.file_kit(self.name(), derms_dacs_network_location::LOOKUPS);
-                derms_dacs_network_location::Flow { kit, to_file }.handle(trigger, invocation).await
+                let (lookups, open) = (derms_dacs_network_location::LOOKUPS, derms_dacs_network_location::open);
+                world.to_file_flow(self.name(), lookups, open, INBOX).handle(trigger, invocation).await
             }
             Self::Forecast => {
-                let to_file = ouai_derms_load_reduction_forecast::to_file(INBOX.into(), inbox);
-                let kit = world.file_kit(self.name(), ouai_derms_load_reduction_forecast::LOOKUPS);
-                ouai_derms_load_reduction_forecast::Flow { kit, to_file }.handle(trigger, invocation).await
+                let open = ouai_derms_load_reduction_forecast::open;
+                let lookups = ouai_derms_load_reduction_forecast::LOOKUPS;
+                world.to_file_flow(self.name(), lookups, open, INBOX).handle(trigger, invocation).await
             }
             Self::Extract => {
-                let acks = sync_request_acks(&world, &derms);
-                let to_file = dacs_ouai_enrollment_sync::to_file(INBOX.into(), inbox, acks);
-                let kit = world.file_kit(self.name(), dacs_ouai_enrollment_sync::LOOKUPS);
-                dacs_ouai_enrollment_sync::Flow { kit, to_file }.handle(trigger, invocation).await
+                let (lookups, open) = (dacs_ouai_enrollment_sync::LOOKUPS, dacs_ouai_enrollment_sync::open);
+                let mut flow = world.to_file_flow(self.name(), lookups, open, INBOX);
+                flow.to_file.tell = Some(dacs_ouai_enrollment_sync::tell(sync_request_acks(&world, &derms)));
+                flow.handle(trigger, invocation).await
             }
             Self::Acks => {
                 let to_calls = ouai_dacs_enrollment_ack::to_calls(sync_request_acks(&world, &derms), 4);

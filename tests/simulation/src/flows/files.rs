@@ -369,22 +369,3 @@ pub fn allows_spelling(setting: &Setting, run: &Run, lookup: &str, theirs: &str)
     let object = ObjectRef { bucket: CONFIG.into(), key, version: Some(version.clone()) };
     setting.content(&object).is_some_and(|text| text.contains(theirs))
 }
-
-/// The dress and shape of a file by dice: most are plain and whole.
-pub fn roll_dress(setting: &mut Setting) -> (Dress, Shape) {
-    let dice = &mut setting.dice;
-    let dress = Dress {
-        delimiter: if dice.chance(20) { '\t' } else { ',' },
-        line_end: if dice.chance(15) { "\r\n" } else { "\n" },
-        gzip: if dice.chance(25) { dice.count(1, 2) } else { 0 },
-        spelled: dice.chance(15),
-    };
-    let shape = match dice.below(40) {
-        0 => Shape::Empty,
-        1 => Shape::HeaderOnly,
-        2 => Shape::WrongHeader,
-        3 => Shape::BrokenOff,
-        _ => Shape::Whole,
-    };
-    (dress, shape)
-}

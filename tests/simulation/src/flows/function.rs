@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::sync_request::{DacsRelease, ExceptionCode};
 use flow::Transient;
-use flow::file::{FileKit, Limits, RejectStore};
+use flow::file::{FileKit, FileToFile, Limits, RejectStore};
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
 use flow::memory::{BODIES, CONFIG, REJECTS};
@@ -70,7 +70,8 @@ impl Function {
                 Self::DeviceScore(dacs_derms_device_score::Flow { kit, to_rest })
             }
             FlowId::KwhAvoided => {
-                let to_file = ouai_dacs_kwh_avoided::to_file(DACS_INBOX.into(), wiring.outlet(DACS_INBOX));
+                let outlet = wiring.outlet(DACS_INBOX);
+                let to_file = FileToFile::into_inbox(ouai_dacs_kwh_avoided::open, DACS_INBOX, outlet);
                 let kit = wiring.file_kit(ouai_dacs_kwh_avoided::LOOKUPS);
                 Self::KwhAvoided(ouai_dacs_kwh_avoided::Flow { kit, to_file })
             }

@@ -4,10 +4,9 @@ use flow::ledger::run::RunState;
 use flow::ports::{ObjectRef, Source};
 use futures_util::FutureExt;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run, roll_dress};
+use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run};
 use super::function::DACS_INBOX;
-use super::{FlowId, Workload};
-use crate::engine::seconds;
+use super::{FlowId, Workload, plan};
 use crate::schedule::Setting;
 
 const BUCKET: &str = "ouai-outbox";
@@ -38,37 +37,19 @@ pub struct Kwh {
 
 /// Plans files of at least `records` rows.
 pub fn plan(setting: &mut Setting, records: usize) -> Kwh {
-    let mut files: Vec<File> = Vec::new();
-    let mut at = 0;
-    let mut rows = 0;
-    while rows < records {
-        at += if setting.dice.chance(20) { 0 } else { setting.dice.below(seconds(60)) };
-        let keys: Vec<String> = files.iter().map(|file| file.key.clone()).collect();
-        let again = setting.dice.chance(25) && !keys.is_empty();
-        let (dress, shape) = roll_dress(setting);
-        let suffix = if dress.gzip > 0 || shape == Shape::BrokenOff { ".gz" } else { "" };
-        let key = if again {
-            setting.dice.pick(&keys).clone()
-        } else {
-            format!("kwh-avoided/event+{}.csv{suffix}", files.len())
-        };
-        let file = file(setting, key, at, dress, shape);
-        rows += file.rows.len();
-        files.push(file);
+    Kwh {
+        files: plan::plan(
+            setting,
+            records,
+            (FlowId::KwhAvoided, BUCKET),
+            |number| format!("kwh-avoided/event+{number}.csv"),
+            file,
+        ),
     }
-    Kwh { files: Files::drop_all(setting, FlowId::KwhAvoided, BUCKET, files) }
 }
 
 fn file(setting: &mut Setting, key: String, at: u64, dress: Dress, shape: Shape) -> File {
-    let mut header: Vec<String> = HEADER.iter().map(|name| (*name).to_owned()).collect();
-    if let Some(service_point) = header.get_mut(3)
-        && dress.spelled
-    {
-        *service_point = SPELLING.to_owned();
-    }
-    if shape == Shape::WrongHeader {
-        header.remove(7);
-    }
+    let header = plan::header(&HEADER, (3, SPELLING), 7, dress, shape);
     let clean = setting.dice.chance(40);
     let held = shape == Shape::Whole && setting.dice.chance(3);
     let all_bad = setting.dice.chance(3);

@@ -6,6 +6,7 @@ mod enrollments;
 mod files;
 mod function;
 mod kwh;
+mod plan;
 mod scores;
 
 pub use function::{Function, Neighbours};

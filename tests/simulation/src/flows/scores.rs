@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use flow::ledger::run::RunState;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run, roll_dress};
-use super::{FlowId, Workload};
+use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run};
+use super::{FlowId, Workload, plan};
 use crate::engine::seconds;
 use crate::neighbours::ScoreSet;
 use crate::schedule::Setting;
@@ -24,37 +24,19 @@ pub struct Scores {
 
 /// Plans files of at least `records` rows.
 pub fn plan(setting: &mut Setting, records: usize) -> Scores {
-    let mut files: Vec<File> = Vec::new();
-    let mut at = 0;
-    let mut rows = 0;
-    while rows < records {
-        at += if setting.dice.chance(20) { 0 } else { setting.dice.below(seconds(60)) };
-        let keys: Vec<String> = files.iter().map(|file| file.key.clone()).collect();
-        let again = setting.dice.chance(25) && !keys.is_empty();
-        let (dress, shape) = roll_dress(setting);
-        let suffix = if dress.gzip > 0 || shape == Shape::BrokenOff { ".gz" } else { "" };
-        let key = if again {
-            setting.dice.pick(&keys).clone()
-        } else {
-            format!("device-score/SDCSE {} & more.csv{suffix}", files.len())
-        };
-        let file = file(setting, key, at, dress, shape);
-        rows += file.rows.len();
-        files.push(file);
+    Scores {
+        files: plan::plan(
+            setting,
+            records,
+            (FlowId::DeviceScore, BUCKET),
+            |number| format!("device-score/SDCSE {number} & more.csv"),
+            file,
+        ),
     }
-    Scores { files: Files::drop_all(setting, FlowId::DeviceScore, BUCKET, files) }
 }
 
 fn file(setting: &mut Setting, key: String, at: u64, dress: Dress, shape: Shape) -> File {
-    let mut header: Vec<String> = HEADER.iter().map(|name| (*name).to_owned()).collect();
-    if let Some(score) = header.get_mut(4)
-        && dress.spelled
-    {
-        *score = SPELLING.to_owned();
-    }
-    if shape == Shape::WrongHeader {
-        header.remove(2);
-    }
+    let header = plan::header(&HEADER, (4, SPELLING), 2, dress, shape);
     let number = match shape {
         Shape::Empty | Shape::HeaderOnly => 0,
         _ => setting.dice.count(3, 30),
