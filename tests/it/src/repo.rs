@@ -33,10 +33,19 @@ pub fn entries(folder: impl AsRef<Path>) -> BTreeSet<String> {
         .collect()
 }
 
-/// The flows: the folders of `functions/`. This list is the architecture diagram.
+/// Systems between which flows go (contracts.md §1).
+const SYSTEMS: [&str; 7] = ["dacs", "derms", "ouai", "lec", "ofs", "cis", "market"];
+
+/// The flows: the folders of `functions/` that are named as one. This list is the architecture diagram.
 #[must_use]
 pub fn flows() -> BTreeSet<String> {
-    entries("functions")
+    entries("functions").into_iter().filter(|name| FlowName::read(name).is_some()).collect()
+}
+
+/// The functions that serve all flows: the other folders of `functions/`.
+#[must_use]
+pub fn services() -> BTreeSet<String> {
+    entries("functions").into_iter().filter(|name| FlowName::read(name).is_none()).collect()
 }
 
 /// A flow's name, taken apart.
@@ -51,16 +60,21 @@ pub struct FlowName<'a> {
 }
 
 impl<'a> FlowName<'a> {
+    /// Reads `<source>-<target>-<subject>` (contracts.md §2); nothing when it is not of that form.
+    #[must_use]
+    pub fn read(name: &'a str) -> Option<Self> {
+        let mut parts = name.splitn(3, '-');
+        let (source, target, subject) = (parts.next()?, parts.next()?, parts.next()?);
+        let known = SYSTEMS.contains(&source) && SYSTEMS.contains(&target);
+        known.then_some(Self { source, target, subject })
+    }
+
     /// Reads `<source>-<target>-<subject>` (contracts.md §2).
     ///
     /// # Panics
     /// When it is not of that form.
     #[must_use]
     pub fn of(flow: &'a str) -> Self {
-        let mut parts = flow.splitn(3, '-');
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(source), Some(target), Some(subject)) => Self { source, target, subject },
-            _ => panic!("{flow} is not named <source>-<target>-<subject>"),
-        }
+        Self::read(flow).unwrap_or_else(|| panic!("{flow} is not named <source>-<target>-<subject>"))
     }
 }
