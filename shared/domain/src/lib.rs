@@ -31,4 +31,5 @@ pub mod enrollment_ack;
 pub mod enrollment_sync;
 pub mod json;
 pub mod msg_ack;
+pub mod stage;
 pub mod sync_request;

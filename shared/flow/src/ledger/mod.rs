@@ -1,11 +1,12 @@
 //! The ledger: one table of small items, each with a revision, in which everything that must outlive an invocation is
-//! kept. `run` holds file runs, `turn` the order of files, `message` the messages, [`crate::target`] the rate slots.
+//! kept. `run` holds file runs, `turn` the order of files, `message` the messages, `stage` the stages, [`crate::target`] the rate slots.
 //!
 //! Every change is one conditional write over the revision that was read: whoever writes first wins, and the other one
 //! finds out. That one mechanism is claim, checkpoint and fence at once.
 
 pub mod message;
 pub mod run;
+pub mod stage;
 pub mod turn;
 
 use std::sync::Arc;
