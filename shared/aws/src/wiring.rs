@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::sync_request::{DacsRelease, ExceptionCode};
+use flow::derms_ack::DermsAcks;
 use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow};
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
@@ -110,6 +111,14 @@ impl<'a> Wiring<'a> {
     pub fn derms(&self) -> Result<TargetClient, BadVar> {
         let base = self.vars.parsed("DERMS_URL", "an http or https URL")?;
         self.target("derms", base, self.vars.text("DERMS_SECRET")?, self.vars.number("DERMS_RATE")?)
+    }
+
+    /// Acknowledging to the DERMS.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn derms_acks(&self) -> Result<DermsAcks, BadVar> {
+        Ok(DermsAcks { derms: self.derms()? })
     }
 
     /// DACS.
