@@ -30,7 +30,7 @@ fn told(status: u16, body: &'static str) -> Told {
 
 async fn forward(told: &Told) -> Result<Forwarded, Failure> {
     let invocation = told.world.invocation("one");
-    told.calls.forward(MESSAGE, &Context { invocation: &invocation, correlation: "c-1" }).await
+    told.calls.forward(MESSAGE, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" }).await
 }
 
 fn sent(targets: &Targets) -> Value {
@@ -59,7 +59,10 @@ async fn a_negative_answer_turns_the_sync_request_to_error_with_the_derms_reason
     let Ok(Forwarded::Answered(answer)) = forward(&told).await else { panic!("no answer") };
     assert!(answer.refused.is_some());
     let invocation = told.world.invocation("one");
-    told.calls.answer(&answer.ack, &Context { invocation: &invocation, correlation: "c-1" }).await.unwrap();
+    told.calls
+        .answer(&answer.ack, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" })
+        .await
+        .unwrap();
     let body = sent(&told.dacs);
     assert_eq!(body["hasError"], true);
     assert_eq!(body["exceptionInfo"][0]["comments"], "unknown service point SP-2001");
@@ -83,7 +86,10 @@ async fn what_is_given_up_is_a_failure_for_dacs_and_what_is_refused_an_error() {
         let ack = told.calls.negative(MESSAGE, ground, "the reason").unwrap();
         assert_eq!((&ack["responseCode"], &ack["message"]), (&json!(code), &json!("the reason")));
         let invocation = told.world.invocation("one");
-        told.calls.answer(&ack, &Context { invocation: &invocation, correlation: "c-1" }).await.unwrap();
+        told.calls
+            .answer(&ack, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" })
+            .await
+            .unwrap();
     }
     assert_eq!(told.dacs.calls().len(), 2);
 }

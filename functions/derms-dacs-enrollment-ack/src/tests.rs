@@ -27,7 +27,7 @@ fn told(release: &str, status: u16, body: &'static str) -> Told {
 
 async fn forward(told: &Told, body: &[u8]) -> Result<Forwarded, Failure> {
     let invocation: Invocation = told.world.invocation("one");
-    told.calls.forward(body, &Context { invocation: &invocation, correlation: "c-1" }).await
+    told.calls.forward(body, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" }).await
 }
 
 #[tokio::test]

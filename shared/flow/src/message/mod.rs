@@ -16,6 +16,7 @@ mod worker;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::json::Problem;
@@ -88,6 +89,9 @@ pub enum Forwarded {
     Awaited(Value),
     /// It answered at once; the source is told next.
     Answered(Answer),
+    /// The message waits for something that is no fault, such as its predecessor: it is looked at again after this time.
+    /// Its call decides for how long; the retry limit does not count here.
+    Later(Duration),
 }
 
 /// An acknowledgement for the source.
@@ -149,4 +153,6 @@ pub struct Context<'a> {
     pub invocation: &'a Invocation,
     /// The correlation id that goes with the calls.
     pub correlation: &'a str,
+    /// Names this attempt of this message: the same in every delivery, another one when it is sent again after its end.
+    pub attempt: &'a str,
 }

@@ -48,6 +48,7 @@ enum Plan {
     Refuse,
     Negative,
     Later,
+    Wait,
 }
 
 #[async_trait]
@@ -67,6 +68,7 @@ impl MessageCalls for Neighbours {
                 self.sent.lock().unwrap().push(text);
                 return Ok(Forwarded::Awaited(json!("awaited")));
             }
+            Some(Plan::Wait) => return Ok(Forwarded::Later(Duration::from_secs(15))),
             None => {}
         }
         self.sent.lock().unwrap().push(text);

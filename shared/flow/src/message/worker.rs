@@ -43,9 +43,14 @@ async fn in_order(
 ) -> Vec<String> {
     let mut waiting = group.into_iter();
     for delivery in waiting.by_ref() {
-        let Err(fault) = one(kit, calls, delivery, invocation).await else { continue };
-        tracing::warn!(flow = kit.flow, message = delivery.message_id, fault = fault.chain(), "handed back");
-        let delay = backoff(delivery.receive_count);
+        let delay = match one(kit, calls, delivery, invocation).await {
+            Ok(Progress::Done) => continue,
+            Ok(Progress::Later(delay)) => delay,
+            Err(fault) => {
+                tracing::warn!(flow = kit.flow, message = delivery.message_id, fault = fault.chain(), "handed back");
+                backoff(delivery.receive_count)
+            }
+        };
         let mut failed = Vec::new();
         for delivery in std::iter::once(delivery).chain(waiting) {
             hand_back(kit, delivery, delay).await;
@@ -72,16 +77,24 @@ struct Nudge {
     attempt: u32,
 }
 
-/// One message. `Ok` when nothing more is to be done for this delivery.
+/// How far a message was brought.
+enum Progress {
+    /// Nothing more is to be done for this delivery.
+    Done,
+    /// It waits for something, and is looked at again after this time.
+    Later(Duration),
+}
+
 async fn one(
     kit: &MessageKit,
     calls: &dyn MessageCalls,
     delivery: &Delivery,
     invocation: &Invocation,
-) -> Result<(), Transient> {
+) -> Result<Progress, Transient> {
     let started = kit.clock.now();
     let Ok(nudge) = serde_json::from_str::<Nudge>(&delivery.body) else {
-        return tell(kit, Audience::Technical, "a queue message that names no message", &delivery.message_id).await;
+        tell(kit, Audience::Technical, "a queue message that names no message", &delivery.message_id).await?;
+        return Ok(Progress::Done);
     };
     let group = delivery.group.as_deref().unwrap_or_default();
     let (message, last) = kit
@@ -89,18 +102,20 @@ async fn one(
         .get_two::<Message, LastDelivered>(&Message::key(kit.flow, &nudge.key), &LastDelivered::key(kit.flow, group))
         .await?;
     let Some(message) = message else {
-        return tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await;
+        tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await?;
+        return Ok(Progress::Done);
     };
     if message.value.state != MessageState::Accepted || message.value.attempt != nudge.attempt {
-        return Ok(());
+        return Ok(Progress::Done);
     }
-    let mut work = Work { kit, calls, invocation, message: message.value, rev: message.rev, last };
+    let attempt = format!("{}#{}", nudge.key, nudge.attempt);
+    let mut work = Work { kit, calls, invocation, attempt, message: message.value, rev: message.rev, last };
     if work.message.position.is_none() {
         work.message.position.clone_from(&delivery.sequence);
     }
-    let ended = work.deliver().await;
-    work.report(delivery, started, ended.as_ref().err());
-    ended
+    let progress = work.deliver().await;
+    work.report(delivery, started, progress.as_ref());
+    progress
 }
 
 /// What follows when the target was called.
@@ -109,6 +124,8 @@ enum Step {
     End(MessageState, Value),
     /// The source is told.
     Tell(Answered),
+    /// Nothing yet.
+    Later(Duration),
 }
 
 /// A message that is being worked on.
@@ -116,24 +133,35 @@ struct Work<'a> {
     kit: &'a MessageKit,
     calls: &'a dyn MessageCalls,
     invocation: &'a Invocation,
+    attempt: String,
     message: Message,
     rev: u64,
     last: Option<Seen<LastDelivered>>,
 }
 
 impl Work<'_> {
-    async fn deliver(&mut self) -> Result<(), Transient> {
+    async fn deliver(&mut self) -> Result<Progress, Transient> {
         if self.message.answered.is_none() {
             let step = match self.overtaken_by() {
                 Some(newer) => self.overtaken(newer).await?,
                 None => self.forward().await?,
             };
             match step {
-                Step::End(state, result) => return self.end(state, Some(result), None).await,
+                Step::End(state, result) => {
+                    self.end(state, Some(result), None).await?;
+                    return Ok(Progress::Done);
+                }
                 Step::Tell(answered) => self.message.answered = Some(answered),
+                Step::Later(delay) => return Ok(Progress::Later(delay)),
             }
         }
-        self.tell_source().await
+        self.tell_source().await?;
+        Ok(Progress::Done)
+    }
+
+    fn context(&self) -> Context<'_> {
+        let (correlation, attempt) = (self.message.correlation.as_str(), self.attempt.as_str());
+        Context { invocation: self.invocation, correlation, attempt }
     }
 
     /// It is not delivered any more, and its source hears of that as of every refusal; unless it had been taken before
@@ -158,11 +186,11 @@ impl Work<'_> {
     /// Forwards the message. What ends it without the target is turned into the answer that the source gets.
     async fn forward(&self) -> Result<Step, Transient> {
         let body = self.body().await?;
-        let context = Context { invocation: self.invocation, correlation: &self.message.correlation };
-        let (ground, ends, reason) = match self.calls.forward(&body, &context).await {
+        let (ground, ends, reason) = match self.calls.forward(&body, &self.context()).await {
             Ok(Forwarded::Taken(result)) => return Ok(Step::End(MessageState::Delivered, result)),
             Ok(Forwarded::Awaited(result)) => return Ok(Step::End(MessageState::AwaitingAck, result)),
             Ok(Forwarded::Answered(answer)) => return Ok(Step::Tell(answered(answer))),
+            Ok(Forwarded::Later(delay)) => return Ok(Step::Later(delay)),
             Err(Failure::Rejected(rejected)) => (Ground::Business, MessageState::Refused, rejected.reason),
             Err(Failure::Transient(fault)) if self.is_to_be_given_up() => {
                 (Ground::Technical, MessageState::Failed, fault.chain())
@@ -178,8 +206,7 @@ impl Work<'_> {
     async fn tell_source(&mut self) -> Result<(), Transient> {
         let Some(answered) = self.message.answered.take() else { return Ok(()) };
         if !answered.ack.is_null() {
-            let context = Context { invocation: self.invocation, correlation: &self.message.correlation };
-            match self.calls.answer(&answered.ack, &context).await {
+            match self.calls.answer(&answered.ack, &self.context()).await {
                 Ok(()) => {}
                 Err(Failure::Rejected(rejected)) => {
                     let what = format!("the source did not take the answer: {}", rejected.reason);
@@ -282,10 +309,15 @@ impl Work<'_> {
         self.kit.notifier.notify(&Notice { audience, subject, text }).await
     }
 
-    fn report(&self, delivery: &Delivery, started: Timestamp, fault: Option<&Transient>) {
+    fn report(&self, delivery: &Delivery, started: Timestamp, progress: Result<&Progress, &Transient>) {
         let now = self.kit.clock.now();
         let state = self.message.state;
-        let outcome = if fault.is_some() { "handed-back" } else { state.word() };
+        let fault = progress.err();
+        let outcome = match progress {
+            Ok(Progress::Done) => state.word(),
+            Ok(Progress::Later(_)) => "waiting",
+            Err(_) => "handed-back",
+        };
         self.kit.telemetry.unit(&UnitReport {
             flow: self.kit.flow,
             unit: self.message.key.clone(),

@@ -1,6 +1,7 @@
 //! Messages that are sent again: repeated, or corrected.
 
 use super::*;
+use crate::ports::Clock;
 
 #[tokio::test]
 async fn a_message_that_the_target_answers_later_can_be_corrected_and_sent_again() {
@@ -160,4 +161,19 @@ async fn a_message_that_was_stored_and_never_queued_does_not_refuse_its_correcti
     assert_eq!(bench.post("m1", "s1", 2).await, 202);
     bench.drain().await;
     assert_eq!(bench.sent(), ["m1=2"]);
+}
+
+#[tokio::test]
+async fn a_message_that_waits_is_looked_at_when_it_said_and_is_never_given_up_for_that() {
+    let bench = Bench::new();
+    bench.target_will(&vec![Plan::Wait; 3]);
+    bench.post("m1", "s1", 1).await;
+    assert_eq!(bench.batch().await, 1);
+    assert_eq!(bench.world.queue.next_visible(), Some(bench.world.clock.now() + Duration::from_secs(15)));
+    bench.world.clock.advance(Duration::from_secs(48 * 3600));
+    bench.batch().await;
+    bench.drain().await;
+    assert_eq!(bench.message("m1").state, MessageState::Delivered);
+    let outcomes: Vec<_> = bench.world.reports.all().into_iter().map(|report| report.outcome).collect();
+    assert_eq!(outcomes, ["waiting", "waiting", "waiting", "delivered"]);
 }
