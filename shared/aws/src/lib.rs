@@ -5,6 +5,7 @@
 //! DynamoTable     Store      one item per key, one condition: the revision that was seen
 //! S3Source        Source     reads versions
 //! S3Outlet        Outlet     writes one bucket
+//! S3Depot         Depot      takes objects once, and signs requests for others
 //! SqsQueue        Queue      the flow's own queue
 //! SnsNotifier     Notifier   two topics
 //! HttpTarget      Target     a neighbour's API, with credentials from Secrets Manager
@@ -15,8 +16,10 @@
 
 mod clients;
 mod clock;
+mod depot;
 mod inbox;
 pub mod lambda;
+mod metadata;
 #[cfg(test)]
 mod neighbour;
 mod notifier;
@@ -31,6 +34,7 @@ mod wiring;
 
 pub use clients::Clients;
 pub use clock::SystemClock;
+pub use depot::S3Depot;
 pub use inbox::SqsInbox;
 pub use notifier::SnsNotifier;
 pub use outlet::S3Outlet;

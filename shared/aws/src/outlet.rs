@@ -7,7 +7,7 @@ use flow::Transient;
 use flow::ports::{Destination, Finished, ObjectRef, Outlet, Part, UploadEnd, UploadId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::Clients;
+use crate::{Clients, metadata};
 
 /// What is written as `%XX` in `x-amz-copy-source`: all but the unreserved characters and the slashes of the key.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -106,7 +106,7 @@ impl Outlet for S3Outlet {
             .put_object()
             .bucket(&self.bucket)
             .key(&to.key)
-            .set_metadata(Some(to.metadata.clone().into_iter().collect()))
+            .set_metadata(Some(metadata::encoded(&to.metadata)))
             .body(bytes.into())
             .send()
             .await
@@ -120,7 +120,7 @@ impl Outlet for S3Outlet {
             .create_multipart_upload()
             .bucket(&self.bucket)
             .key(&to.key)
-            .set_metadata(Some(to.metadata.clone().into_iter().collect()))
+            .set_metadata(Some(metadata::encoded(&to.metadata)))
             .send()
             .await
             .map_err(|fault| Transient::because("beginning an upload", fault))?;

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, future, stream};
 use jiff::Timestamp;
 use std::io;
 
-use crate::Clients;
+use crate::{Clients, metadata};
 
 /// Reads versions of objects.
 ///
@@ -104,7 +104,7 @@ fn meta(head: HeadObjectOutput) -> Result<ObjectMeta, Transient> {
         etag: head.e_tag.ok_or_else(|| lacks("a tag"))?,
         version: head.version_id,
         last_modified: Timestamp::new(written.secs(), nanos).map_err(|_| lacks("a time"))?,
-        metadata: head.metadata.unwrap_or_default().into_iter().collect(),
+        metadata: metadata::decoded(head.metadata.unwrap_or_default()),
     })
 }
 

@@ -60,7 +60,7 @@ impl FileEnvelope {
         ])
     }
 
-    fn read(source: &mut impl Source) -> Option<Self> {
+    pub(crate) fn read(source: &mut impl Source) -> Option<Self> {
         let drms_instance_id = source.optional("drmsInstanceId");
         let message_id = source.optional("messageId");
         let record_count = source.count("recordCount");
@@ -86,25 +86,13 @@ const NOT_A_COUNT: &str = "is not a whole number of rows";
 /// The JSON part of a post.
 pub(crate) struct JsonPart<'o, 't, 'p>(pub(crate) &'o Object<'t, 'p>);
 
-impl JsonPart<'_, '_, '_> {
-    /// It will be stored as metadata, which travels in HTTP headers.
-    fn is_ascii(&self, name: &'static str) -> bool {
-        let text = if self.0.has(name) { self.0.text(name, usize::MAX) } else { None };
-        let plain = text.is_none_or(str::is_ascii);
-        if !plain {
-            self.0.fault(name, "has characters beyond ASCII, which an object's metadata cannot hold");
-        }
-        plain
-    }
-}
-
 impl Source for JsonPart<'_, '_, '_> {
     fn required<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
-        self.0.required(name).filter(|_| self.is_ascii(name))
+        self.0.required(name)
     }
 
     fn optional<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
-        self.0.optional(name).filter(|_| self.is_ascii(name))
+        self.0.optional(name)
     }
 
     fn count(&mut self, name: &'static str) -> Option<u64> {

@@ -22,6 +22,7 @@ pub mod measurement;
 pub mod network_location;
 pub mod outcome;
 pub mod participation;
+pub mod posted_file;
 pub mod reservation;
 mod row;
 pub mod sync_flag;

@@ -7,6 +7,15 @@ use jiff::Timestamp;
 
 use crate::ports::Receipt;
 
+/// The longest correlation id that is taken over from a sender.
+const LONGEST_CORRELATION: usize = 128;
+
+/// Whether a sender's text may be taken over as correlation id: only if it can stand in a header and in a line of log.
+#[must_use]
+pub fn is_correlation(id: &str) -> bool {
+    (1..=LONGEST_CORRELATION).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// One delivery of one message of the flow's own queue. For a file flow `body` is an S3 notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {

@@ -6,13 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use flow::ports::Receipt;
-use flow::trigger::{Delivery, HttpRequest, Trigger};
+use flow::trigger::{Delivery, HttpRequest, Trigger, is_correlation};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-/// The longest correlation id that is taken over from a sender.
-const LONGEST_CORRELATION: usize = 128;
 
 /// An event that is none of those the template wires to a function. It never is until somebody changes the template, so
 /// it says what is wrong and quotes nothing.
@@ -145,9 +142,4 @@ fn body(text: String, base64: bool) -> Result<Bytes, Malformed> {
 fn path(raw: String, stage: Option<&str>) -> String {
     let rest = stage.and_then(|stage| raw.strip_prefix('/')?.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
     rest.map(str::to_owned).unwrap_or(raw)
-}
-
-/// A sender's id is taken over only if it can stand in a header and in a line of log.
-fn is_correlation(id: &str) -> bool {
-    (1..=LONGEST_CORRELATION).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

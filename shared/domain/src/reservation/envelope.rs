@@ -64,7 +64,7 @@ impl Envelope {
         ])
     }
 
-    fn read(source: &mut impl Source) -> Option<Self> {
+    pub(crate) fn read(source: &mut impl Source) -> Option<Self> {
         let drms_instance_id = source.required("drmsInstanceId");
         let message_id = source.required("messageId");
         let event_id = source.required("eventId");

@@ -179,11 +179,9 @@ pub(super) async fn finish(attempt: &mut Attempt<'_>, position: Position) -> Wor
         attempt.run.reason = Some(format!("none of the {} rows is valid", counts.rows));
         return Ok(attempt.enter(Phase::Settle(RunState::Rejected), position).await?);
     }
-    let expected = attempt.run.envelope.get("row-count").map(|count| count.trim().parse::<u64>());
-    if let Some(expected) = expected
-        && expected != Ok(counts.rows)
+    if let Some(said) = attempt.run.announced_rows()
+        && said.parse() != Ok(counts.rows)
     {
-        let said = attempt.run.envelope.get("row-count").cloned().unwrap_or_default();
         attempt.run.reason = Some(format!("row-count says {said:?}, the file has {} rows", counts.rows));
     }
     Ok(attempt.enter(Phase::Settle(RunState::Delivered), position).await?)

@@ -19,7 +19,7 @@ use super::rejects::too_many;
 use super::tell::TellSource;
 use super::{FileFlow, FileKit, serve};
 use crate::Transient;
-use crate::ledger::run::{Encoding, Head, Phase, Position, Run, RunState};
+use crate::ledger::run::{CORRELATION, Encoding, Head, Phase, Position, ROW_COUNTS, Run, RunState};
 use crate::ports::{Destination, Finished, Metadata, ObjectRef, Outlet, Part, UploadEnd, UploadId};
 use crate::trigger::{Invocation, Reply, Trigger};
 
@@ -122,8 +122,7 @@ pub(super) async fn check(attempt: &mut Attempt<'_>, flow: &FileToFile) -> Worke
 fn verdict(attempt: &mut Attempt<'_>, flow: &FileToFile, head: &Head, sheet: &Sheet) -> Result<Phase, Halt> {
     let run = &mut attempt.run;
     let counts = run.counts;
-    let expected = run.envelope.get("row-count").map(|count| count.trim().parse::<u64>());
-    match expected {
+    match run.announced_rows().map(str::parse::<u64>) {
         None => {}
         Some(Ok(expected)) if expected == counts.rows => {}
         Some(Ok(expected)) => {
@@ -289,8 +288,9 @@ fn destination(run: &Run) -> Destination {
     let packed = run.head.as_ref().is_some_and(|head| head.encoding != Encoding::Plain);
     let plain = key.strip_suffix(".gz").or_else(|| key.strip_suffix(".zip")).filter(|_| packed).unwrap_or(key);
     let mut metadata: Metadata = run.envelope.clone();
+    metadata.retain(|name, _| !ROW_COUNTS.contains(&name.as_str()));
     metadata.insert(RUN.into(), run.id.to_string());
-    metadata.insert("correlation-id".into(), run.correlation.clone());
+    metadata.insert(CORRELATION.into(), run.correlation.clone());
     let delivered = run.counts.rows.saturating_sub(run.counts.rejected);
     metadata.insert("row-count".into(), delivered.to_string());
     Destination { key: plain.to_owned(), metadata }

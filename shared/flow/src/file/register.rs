@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use super::settle;
 use super::{Arrival, FileKit};
 use crate::Transient;
-use crate::ledger::run::{Counts, Listed, Phase, Pieces, Position, REMEMBERED, Run, RunId, RunState};
+use crate::ledger::run::{
+    CORRELATION, Counts, Listed, Phase, Pieces, Position, REMEMBERED, ROW_COUNTS, Run, RunId, RunState,
+};
 use crate::ledger::turn::{Newest, Ticket, Turn, place};
 use crate::ledger::{Committed, Seen, decode};
 use crate::ports::{ObjectMeta, Write};
-use crate::trigger::Invocation;
+use crate::trigger::{Invocation, is_correlation};
 
 /// How often a registration that lost a race is tried again at once.
 const RACES: u32 = 5;
@@ -75,6 +77,7 @@ fn new_run(
     invocation: &Invocation,
 ) -> Run {
     let now: Timestamp = kit.clock.now();
+    let given = meta.metadata.get(CORRELATION).filter(|id| is_correlation(id));
     Run {
         place: place(meta, &arrival.object, &arrival.sequencer, &id),
         id,
@@ -83,7 +86,7 @@ fn new_run(
         etag: meta.etag.clone(),
         envelope: meta.metadata.clone(),
         registered: now,
-        correlation: invocation.correlation.clone(),
+        correlation: given.unwrap_or(&invocation.correlation).clone(),
         late: false,
         state: RunState::Waiting,
         phase,
@@ -113,7 +116,7 @@ async fn adopt_parent(kit: &FileKit, run: &mut Run) -> Result<(), Transient> {
     let Some(parent) = RunId::in_reject_name(run.file_name()) else { return Ok(()) };
     let Some(parent) = kit.ledger.get::<Run>(&Run::key(kit.flow, &parent)).await? else { return Ok(()) };
     for (name, value) in parent.value.envelope {
-        if name != "row-count" {
+        if !ROW_COUNTS.contains(&name.as_str()) && name != CORRELATION {
             run.envelope.entry(name).or_insert(value);
         }
     }

@@ -32,6 +32,11 @@ use crate::ports::{Key, Metadata, ObjectRef, UploadId};
 /// How long ended runs stay in the ledger, and so how long a repeated event is recognised (architecture.md §3).
 pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// The metadata that says how many rows a file has: what is true of one file is not of another made of it.
+pub const ROW_COUNTS: [&str; 2] = ["row-count", "record-count"];
+/// The metadata that carries the correlation id, of files that came by the file intake and of those that we deliver.
+pub const CORRELATION: &str = "correlation-id";
+
 /// Names a run: 20 hexadecimal digits of SHA-256 over flow, bucket, key and version. Also the `scoreFileId`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -351,6 +356,13 @@ impl Run {
     #[must_use]
     pub fn is_held_by_other(&self, owner: &str, now: Timestamp) -> bool {
         self.lease.as_ref().is_some_and(|lease| lease.owner != owner && lease.until > now)
+    }
+
+    /// How many rows the file was announced to have (contracts.md §6, "Completeness"): `row-count`, or the envelope's
+    /// `record-count`; as it was written.
+    #[must_use]
+    pub fn announced_rows(&self) -> Option<&str> {
+        ROW_COUNTS.iter().find_map(|name| self.envelope.get(*name)).map(|count| count.trim())
     }
 
     /// The file's name without its folders.

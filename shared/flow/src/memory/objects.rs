@@ -325,5 +325,6 @@ impl fmt::Debug for Objects {
     }
 }
 
+mod depot;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Implementations: [`crate::memory`] and the `aws` crate; [`crate::suite`] holds both to the same contract.
 
 mod clock;
+mod depot;
 mod notifier;
 mod objects;
 mod queue;
@@ -11,6 +12,7 @@ mod target;
 mod telemetry;
 
 pub use clock::Clock;
+pub use depot::{Deposited, Depot, Link};
 pub use notifier::{Audience, Notice, Notifier};
 pub use objects::{
     ByteStream, Destination, Finished, Metadata, ObjectMeta, ObjectRef, Outlet, Part, Source, UploadEnd, UploadId,

@@ -5,6 +5,7 @@
 //! them can run against one table, one bucket and one queue, again and again, and even at once. It answers [`Kept`].
 
 pub mod clock;
+pub mod depot;
 pub mod objects;
 pub mod queue;
 pub mod store;
@@ -12,9 +13,10 @@ pub mod store;
 use std::fmt;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::Transient;
-use crate::ports::{CommitError, Receipt};
+use crate::ports::{CommitError, Link, Receipt};
 use crate::trigger::Delivery;
 
 /// What a behaviour answers.
@@ -72,6 +74,22 @@ pub trait Inbox: Send + Sync {
     /// # Errors
     /// [`Transient`] when it may still be there.
     async fn delete(&self, receipt: &Receipt) -> Result<(), Transient>;
+}
+
+/// Somebody without credentials who was given links: a neighbour in operation, the suite here.
+#[async_trait]
+pub trait Stranger: Send + Sync {
+    /// Makes the request of an upload link with these bytes; the status of its answer.
+    ///
+    /// # Errors
+    /// [`Transient`] when there was no answer.
+    async fn upload(&self, link: &Link, bytes: Bytes) -> Result<u16, Transient>;
+
+    /// Makes the request of a download link; the status of its answer, and the object.
+    ///
+    /// # Errors
+    /// [`Transient`] when there was no answer.
+    async fn download(&self, link: &Link) -> Result<(u16, Bytes), Transient>;
 }
 
 /// Breaks unless `seen` is `expected`.

@@ -253,27 +253,55 @@ fn every_log_group_ends_and_every_function_writes_to_its_own() {
     }
 }
 
+/// `GET /v1/derms/rejects/{run}`: its scope is `derms/rejects`, whatever comes after that.
 #[test]
-fn every_route_asks_for_a_scope_of_its_own_which_its_sender_and_the_operator_may_ask_for() {
+fn every_route_asks_for_the_scope_of_its_subject_which_its_sender_and_the_operator_may_ask_for() {
     let template = Template::read();
-    let mut scopes = BTreeSet::new();
     for route in template.of_kind("AWS::ApiGatewayV2::Route") {
-        assert_eq!(route.property("AuthorizationType"), "JWT", "{}", route.name);
-        assert_eq!(target(route.property("AuthorizerId")), Some("ApiAuthorizer"), "{}", route.name);
-        let own: Vec<_> = each(route.property("AuthorizationScopes")).filter_map(Value::as_str).collect();
-        assert_eq!(own.len(), 1, "{} has {own:?}", route.name);
-        assert!(scopes.insert(own[0].to_owned()), "{} shares its scope", route.name);
-        let (sender, name) = own[0].split_once('/').unwrap();
+        let key = route.text("RouteKey").unwrap();
+        let mut path = key.split('/').skip(1);
+        let (Some("v1"), Some(sender), Some(name)) = (path.next(), path.next(), path.next()) else { panic!("{key}") };
+        let scope = format!("{sender}/{name}");
+        assert_eq!(route.property("AuthorizationType"), "JWT", "{key}");
+        assert_eq!(target(route.property("AuthorizerId")), Some("ApiAuthorizer"), "{key}");
+        assert_eq!(route.property("AuthorizationScopes"), &json!([scope]), "{key}");
         let server = template.find("AWS::Cognito::UserPoolResourceServer", "Identifier", sender).unwrap();
         assert!(each(server.property("Scopes")).any(|scope| scope["ScopeName"] == name), "{sender} has no {name}");
         for client in template.of_kind("AWS::Cognito::UserPoolClient") {
             let caller = client.text("ClientName").unwrap();
-            let may = each(client.property("AllowedOAuthScopes")).any(|scope| scope == own[0]);
-            assert_eq!(may, [sender, "operator"].contains(&caller), "{caller} and {}", own[0]);
+            let may = each(client.property("AllowedOAuthScopes")).any(|allowed| *allowed == scope);
+            assert_eq!(may, [sender, "operator"].contains(&caller), "{caller} and {scope}");
             assert_eq!(client.property("AllowedOAuthFlows"), &json!(["client_credentials"]), "{caller}");
         }
     }
-    assert_eq!(scopes.len(), template.of_kind("AWS::ApiGatewayV2::Integration").count());
+}
+
+/// The function that a route or a permission leads to.
+fn reached(template: &Template, route: &Resource<'_>) -> String {
+    let integration = template.resource(target(route.property("Target")).unwrap()).unwrap();
+    target(integration.property("IntegrationUri")).unwrap().to_owned()
+}
+
+#[test]
+fn every_route_may_call_its_function_and_no_two_functions_share_a_scope() {
+    let template = Template::read();
+    let mut owners = std::collections::BTreeMap::new();
+    for route in template.of_kind("AWS::ApiGatewayV2::Route") {
+        let (key, function) = (route.text("RouteKey").unwrap(), reached(&template, &route));
+        let owner = owners.entry(route.property("AuthorizationScopes").to_string()).or_insert(function.clone());
+        assert_eq!(*owner, function, "{key}: two functions share its scope");
+        let called = key.replacen(' ', "", 1);
+        let permitted = template.of_kind("AWS::Lambda::Permission").any(|permission| {
+            let from = permission.text("SourceArn").unwrap().split("${Api}/*/").nth(1).unwrap();
+            let matches = from.strip_suffix('*').map_or(called == from, |start| called.starts_with(start));
+            matches && target(permission.property("FunctionName")) == Some(&function)
+        });
+        assert!(permitted, "{key}: the API may not call {function}");
+    }
+    for integration in template.of_kind("AWS::ApiGatewayV2::Integration") {
+        let function = target(integration.property("IntegrationUri")).unwrap();
+        assert!(owners.values().any(|owner| owner == function), "{} has no route", integration.name);
+    }
 }
 
 #[test]

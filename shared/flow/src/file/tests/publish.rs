@@ -2,8 +2,8 @@ use std::io::Write;
 
 use super::harness::Bench;
 use crate::file::Next;
-use crate::ledger::run::RunState;
-use crate::ports::{Audience, ObjectRef};
+use crate::ledger::run::{Run, RunState};
+use crate::ports::{Audience, Destination, Metadata, ObjectRef, Outlet, Source};
 
 const CLEAN: &str = "key,value\na,1\nb,2\n";
 
@@ -158,20 +158,42 @@ async fn a_row_that_is_not_utf_8_is_rejected_and_the_others_arrive() {
     assert!(bench.rejects(&object).1.unwrap().contains("UTF-8"));
 }
 
-#[tokio::test]
-async fn a_row_count_that_is_wrong_rejects_the_file_before_anything_of_it_is_delivered() {
-    use crate::ports::{Destination, Outlet};
+/// Publishes a file that comes with metadata; its run.
+async fn published_with(name: &str, metadata: &[(&str, &str)]) -> (Bench, Run) {
     let bench = Bench::new();
-    let metadata = [("row-count".to_owned(), "3".to_owned())].into();
-    let to = Destination { key: "f.csv".into(), metadata };
+    let metadata = metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let to = Destination { key: name.into(), metadata };
     bench.world.objects.outlet(super::harness::OUTBOX).put(&to, CLEAN.into()).await.unwrap();
-    let object = bench.world.objects.versions(super::harness::OUTBOX, "f.csv").remove(0);
+    let object = bench.world.objects.versions(super::harness::OUTBOX, name).remove(0);
     bench.publish(&object).await;
     let run = bench.run(&object);
-    assert_eq!(run.state, RunState::Rejected);
-    assert_eq!(run.reason.as_deref(), Some("row-count says 3 rows, the file has 2"));
-    assert_eq!(bench.delivered("f.csv"), None);
-    assert!(run.counts.balance());
+    (bench, run)
+}
+
+#[tokio::test]
+async fn a_row_count_that_is_wrong_rejects_the_file_before_anything_of_it_is_delivered() {
+    for name in ["row-count", "record-count"] {
+        let (bench, run) = published_with("f.csv", &[(name, "3")]).await;
+        assert_eq!(run.state, RunState::Rejected);
+        assert_eq!(run.reason.as_deref(), Some("row-count says 3 rows, the file has 2"));
+        assert_eq!(bench.delivered("f.csv"), None);
+        assert!(run.counts.balance());
+    }
+}
+
+#[tokio::test]
+async fn a_delivered_file_carries_its_envelope_its_own_row_count_and_its_senders_correlation_id() {
+    let envelope = [("message-id", "Zählpunkt 7"), ("record-count", "2"), ("correlation-id", "c-1")];
+    let (bench, run) = published_with("f.csv", &envelope).await;
+    assert_eq!(run.correlation, "c-1");
+    let delivered = bench.world.objects.versions(super::harness::INBOX, "f.csv").remove(0);
+    let metadata = bench.world.objects.head(&delivered).await.unwrap().unwrap().metadata;
+    let pairs = [("correlation-id", "c-1"), ("message-id", "Zählpunkt 7"), ("row-count", "2")];
+    let mut expected: Metadata = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    expected.insert("run-id".into(), run.id.to_string());
+    assert_eq!(metadata, expected);
+    let (_, run) = published_with("f.csv", &[("correlation-id", "not one")]).await;
+    assert!(run.correlation.starts_with("correlation-invocation"), "{}", run.correlation);
 }
 
 #[tokio::test]
