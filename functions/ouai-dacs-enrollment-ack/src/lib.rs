@@ -52,7 +52,7 @@ impl Flow {
 pub fn to_calls(acks: SyncRequestAcks, lanes: usize) -> FileToCalls {
     let default = acks.exception;
     let open = move |header: &Record<'_>, lookups: &Lookups, _: &Run| open(header, lookups, default);
-    FileToCalls { open: Box::new(open), rows_per_call: 1, lanes, target: Arc::new(acks) }
+    FileToCalls { open: Box::new(open), rows_per_call: 1, lanes, target: Arc::new(acks), gate: None, ack: None }
 }
 
 /// Understands the header of an acknowledgement file.

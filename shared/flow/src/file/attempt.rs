@@ -12,7 +12,7 @@ use super::head;
 use super::reader::Line;
 use super::rejects::Rejects;
 use super::settle::{self, Ending};
-use super::{FileFlow, FileKit, Next, deliver, lanes, publish, register, tell};
+use super::{FileFlow, FileKit, NameRow, Next, acknowledge, deliver, lanes, look_again_after, publish, register, tell};
 use crate::ledger::run::{Lease, Phase, Position, Resume, Run, RunState};
 use crate::ledger::{Committed, Seen};
 use crate::ports::Write;
@@ -32,6 +32,8 @@ const SKEW: SignedDuration = SignedDuration::from_secs(2);
 pub(super) enum Stop {
     /// The invocation's time is used up; the last checkpoint is good.
     OutOfTime,
+    /// What comes next may not be sent yet, for this reason; the last checkpoint is good.
+    Waiting(String),
     /// Another invocation took the run over, or changed it.
     Fenced,
     /// The machinery failed.
@@ -54,9 +56,13 @@ pub(super) struct Attempt<'a> {
     pub rejects: Rejects,
     /// Why the file breaks within its beginning, if it was read now and does.
     pub broken: Option<String>,
+    /// What the sender calls a rejected row, in flows that acknowledge record by record.
+    pub names: Option<NameRow>,
     /// The run as the ledger has it.
     committed: Seen<Run>,
     invocation: &'a Invocation,
+    /// When nothing is sent any more, if the run says so itself.
+    deadline: Option<Timestamp>,
     last_checkpoint: Timestamp,
 }
 
@@ -66,6 +72,7 @@ impl<'a> Attempt<'a> {
         kit: &'a FileKit,
         run: Seen<Run>,
         invocation: &'a Invocation,
+        deadline: Option<Timestamp>,
     ) -> Result<Option<Self>, Transient> {
         let now = kit.clock.now();
         let Seen { value: mut claimed, rev } = run;
@@ -81,7 +88,7 @@ impl<'a> Attempt<'a> {
         }
         let until = invocation.deadline.saturating_add(SKEW).unwrap_or(invocation.deadline);
         claimed.lease = Some(Lease { owner: invocation.owner.clone(), until });
-        give_up_when_due(kit, &mut claimed, now);
+        give_up_when_due(kit, &mut claimed, (now, deadline));
         follow_supersession(&mut claimed);
         if claimed.lookups.is_empty() {
             claimed.lookups = kit.lookups.current_versions().await?;
@@ -95,6 +102,8 @@ impl<'a> Attempt<'a> {
             kit,
             rejects: Rejects::new(kit.rejects.clone(), kit.flow),
             broken: None,
+            names: None,
+            deadline,
             committed: Seen { value: claimed.clone(), rev: rev + 1 },
             run: claimed,
             invocation,
@@ -106,12 +115,10 @@ impl<'a> Attempt<'a> {
     pub async fn work(&mut self, flow: &FileFlow<'_>) -> Result<Ending, Stop> {
         loop {
             let done = match (self.run.phase, flow) {
-                (Phase::Settle(state), flow) => {
-                    if let (FileFlow::ToFile(flow), true) = (flow, state != RunState::Delivered) {
-                        publish::abandon(self, flow).await?;
-                    }
-                    return Ok(Ending { state });
-                }
+                (Phase::Settle(state), flow) => match self.take_leave(flow, state).await {
+                    Ok(()) => return Ok(Ending { state }),
+                    Err(halt) => Err(halt),
+                },
                 (Phase::Drain(state), _) => self.drain(state).await,
                 (Phase::Check, FileFlow::ToFile(flow)) => publish::check(self, flow).await,
                 (Phase::Copy, FileFlow::ToFile(flow)) => publish::copy(self, flow).await,
@@ -129,6 +136,23 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    /// What is left to do outside before the run ends in `state`. May be done again.
+    async fn take_leave(&mut self, flow: &FileFlow<'_>, state: RunState) -> Worked {
+        match flow {
+            FileFlow::ToFile(flow) if state != RunState::Delivered => Ok(publish::abandon(self, flow).await?),
+            FileFlow::ToFile(_) | FileFlow::ToRest(_) => Ok(()),
+            FileFlow::ToCalls(flow) => {
+                if let Some(gate) = &flow.gate {
+                    gate.leave(&self.run).await?;
+                }
+                match &flow.ack {
+                    Some(ack) => acknowledge::acknowledge(self, ack, state).await,
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
     /// Ends the attempt: settles the run, or hands it over.
     pub async fn end(mut self, outcome: Result<Ending, Stop>, started: Timestamp) -> Result<Next, Transient> {
         let fault = match outcome {
@@ -142,11 +166,33 @@ impl<'a> Attempt<'a> {
             // The other one goes on; this message stays until it is done, for it may be the only one left.
             Stop::Fenced => Ok(Next::Again(Duration::from_secs(60))),
             Stop::OutOfTime => self.hand_over(Duration::ZERO, None, started).await,
+            Stop::Waiting(why) => {
+                let waited = self.kit.clock.now().duration_since(self.run.registered);
+                let wait = self.until_deadline(look_again_after(waited));
+                // Waiting is counted to no limit.
+                self.committed.value.first_turn = None;
+                self.committed.value.idle_attempts = 0;
+                self.hand_over(wait, Some(why), started).await
+            }
             Stop::Transient(fault) => {
-                let wait = backoff(self.committed.value.idle_attempts);
+                let wait = self.until_deadline(backoff(self.committed.value.idle_attempts));
                 self.hand_over(wait, Some(fault.chain()), started).await
             }
         }
+    }
+
+    /// `wait`, but not past the deadline: then the run is given up.
+    fn until_deadline(&self, wait: Duration) -> Duration {
+        let Some(deadline) = self.deadline.filter(|_| is_delivering(self.run.phase)) else { return wait };
+        let left = Duration::try_from(deadline.duration_since(self.kit.clock.now())).unwrap_or_default();
+        wait.min(left + Duration::from_secs(1))
+    }
+
+    /// Whether it has been tried for long enough to tell the source how the run ended.
+    pub fn may_give_up_telling(&self) -> bool {
+        let now = self.kit.clock.now();
+        let tried = self.run.first_turn.map_or(SignedDuration::ZERO, |first| now.duration_since(first));
+        tried > self.kit.limits.retry && self.deadline.is_none_or(|deadline| now > deadline)
     }
 
     /// The file as an object to read.
@@ -154,10 +200,11 @@ impl<'a> Attempt<'a> {
         Object { source: self.kit.source.clone(), object: self.run.source.clone(), size: self.run.size }
     }
 
-    /// Whether the invocation's time is nearly used up.
+    /// Whether the invocation's time is nearly used up, or the run's own.
     pub fn is_out_of_time(&self) -> bool {
+        let now = self.kit.clock.now();
         let stop = self.invocation.deadline.saturating_sub(MARGIN).unwrap_or(self.invocation.deadline);
-        self.kit.clock.now() >= stop
+        now >= stop || (is_delivering(self.run.phase) && self.deadline.is_some_and(|deadline| now >= deadline))
     }
 
     /// Whether a checkpoint is due at `position`.
@@ -180,6 +227,9 @@ impl<'a> Attempt<'a> {
     pub fn reject_row(&mut self, raw: &[u8], at: Position, fault: &RowFault) -> Result<(), Stop> {
         self.run.counts.rows += 1;
         self.run.counts.rejected += 1;
+        if let Some(name) = &self.names {
+            self.rejects.name(at, head::name(&self.run, raw, name).as_deref(), &fault.to_string())?;
+        }
         Ok(self.rejects.push(raw, at, fault.column.as_deref().unwrap_or_default(), &fault.reason)?)
     }
 
@@ -302,7 +352,7 @@ impl<'a> Attempt<'a> {
         self.run.lease = None;
         self.run.state = RunState::Waiting;
         match self.commit(&[]).await {
-            Ok(()) | Err(Stop::Fenced | Stop::OutOfTime) => {}
+            Ok(()) | Err(Stop::Fenced | Stop::OutOfTime | Stop::Waiting(_)) => {}
             Err(Stop::Transient(fault)) => return Err(fault),
         }
         settle::report(self.kit, &self.run, "handed-back", reason, started);
@@ -339,13 +389,13 @@ impl From<Failure> for Halt {
     }
 }
 
-fn give_up_when_due(kit: &FileKit, run: &mut Run, now: Timestamp) {
+fn give_up_when_due(kit: &FileKit, run: &mut Run, (now, deadline): (Timestamp, Option<Timestamp>)) {
     let tried = run.first_turn.map_or(SignedDuration::ZERO, |first| now.duration_since(first));
     let idle = run.idle_attempts > kit.limits.idle_attempts;
     let due = match run.phase {
         Phase::Settle(_) => false,
         Phase::Drain(_) => idle,
-        _ => idle || tried > kit.limits.retry,
+        _ => idle || deadline.map_or(tried > kit.limits.retry, |deadline| now >= deadline),
     };
     if due {
         run.reason = Some(format!(

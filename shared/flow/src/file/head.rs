@@ -3,6 +3,7 @@
 use domain::csv::{Delimiter, Record, Split, Splitter, foreign_encoding, strip_bom};
 use domain::layout::HeaderFault;
 
+use super::acknowledge::NameRow;
 use super::attempt::{Attempt, Halt, Stop, reject};
 use super::decode::{self, Decoded, ReadFault};
 use super::reader::{FileReader, moved};
@@ -118,6 +119,14 @@ pub(super) fn delimiter(head: &Head) -> Delimiter {
 pub(super) async fn rows(attempt: &Attempt<'_>, head: &Head, position: Position) -> Result<FileReader, Halt> {
     let opened = FileReader::open(&attempt.object(), head.encoding, delimiter(head), position).await;
     opened.map_err(|fault| halt(&attempt.run, fault))
+}
+
+/// What the sender calls the row `raw`, if that can be read.
+pub(super) fn name(run: &Run, raw: &[u8], name: &NameRow) -> Option<String> {
+    match Splitter::new(delimiter(run.head.as_ref()?)).split(raw, true) {
+        Split::Record(record) => name(&record),
+        _ => None,
+    }
 }
 
 /// A fault of reading, as a phase reports it.

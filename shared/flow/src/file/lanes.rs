@@ -6,11 +6,13 @@
 //! segment 8 MiB or 10 s ─▶ every lane is emptied and answered ─▶ one checkpoint
 //! ```
 //!
-//! A row's key always goes to the same lane, so two rows of one key never overtake each other. After a crash at most the
-//! calls since the last checkpoint are made again, and each is harmless by its target key (contracts.md §4, "On repeat").
+//! A row's key always goes to the same lane, so two rows of one key never overtake each other. Rows of different groups
+//! (stages, for example) never share a call: a lane fills one call per group, and the fullest goes out when many rows are
+//! held. After a crash at most the calls since the last checkpoint are made again, and each is harmless by its target key
+//! (contracts.md §4, "On repeat").
 
-use std::collections::VecDeque;
 use std::collections::hash_map::{DefaultHasher, HashMap};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -21,13 +23,18 @@ use domain::lookups::Lookups;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use super::acknowledge::AckFile;
 use super::attempt::{Attempt, Halt, Stop, Worked};
 use super::deliver::{finish, read_on};
+use super::gate::{Gate, Looked, Verdict};
 use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
 use crate::Failure;
 use crate::ledger::run::{Position, Run};
 use crate::trigger::Invocation;
+
+/// The most that the calls being filled hold together, in bytes.
+const MOST_FILLED: usize = 2 << 20;
 
 /// A valid row, in the target's form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +63,10 @@ pub struct FileToCalls {
     pub lanes: usize,
     /// Makes a call.
     pub target: Arc<dyn CallTarget>,
+    /// When rows may be sent; at once, if there is none.
+    pub gate: Option<Arc<dyn Gate>>,
+    /// How the source hears what became of its file, where the contract has it.
+    pub ack: Option<AckFile>,
 }
 
 /// The target call of such a flow.
@@ -87,12 +98,16 @@ struct Lanes<'a> {
     flow: &'a FileToCalls,
     run: Arc<Run>,
     invocation: Invocation,
-    open: Vec<Vec<Held>>,
+    /// Calls that are being filled, by lane and group.
+    open: BTreeMap<(usize, Vec<u8>), Vec<Held>>,
+    /// Bytes in them.
+    filled: usize,
     waiting: Vec<VecDeque<Vec<Held>>>,
     busy: Vec<bool>,
     calls: FuturesUnordered<BoxFuture<'a, Answered>>,
     refused: Vec<(Held, RowFault)>,
     delivered: u64,
+    gate: Looked,
 }
 
 /// Phase [`crate::ledger::run::Phase::Deliver`] of such a flow.
@@ -100,6 +115,9 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
     let head = head::read(attempt).await?;
     let lookups = attempt.lookups().await?;
     let read = head::understand(attempt, &head, |header| (flow.open)(header, &lookups, &attempt.run))?;
+    if let Some(ack) = &flow.ack {
+        attempt.names = Some(head::understand(attempt, &head, |header| (ack.open)(header, &lookups))?);
+    }
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
     let mut lanes = Lanes::new(flow, attempt);
     loop {
@@ -109,7 +127,10 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
                     attempt.run.reason = Some(swallowed(at));
                 }
                 match read(&record) {
-                    Ok(row) => lanes.take(attempt, row, &record, at)?,
+                    Ok(row) => {
+                        let held = Held { row, at, raw: record.raw().to_vec() };
+                        lanes.pass(attempt, held).await?;
+                    }
                     Err(fault) => attempt.reject_row(record.raw(), at, &fault)?,
                 }
             }
@@ -120,10 +141,7 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
             Line::Nothing => {}
             Line::End => break,
             Line::More => {
-                if attempt.is_due(reader.position()) || attempt.is_out_of_time() {
-                    lanes.settle(attempt).await?;
-                    attempt.pause_now(reader.position()).await?;
-                }
+                lanes.pause_if_due(attempt, reader.position()).await?;
                 if !read_on(attempt, &mut reader).await? {
                     break;
                 }
@@ -132,10 +150,7 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
         // Rows are not read much faster than they are sent.
         while lanes.are_full() {
             lanes.answer().await?;
-            if attempt.is_due(reader.position()) || attempt.is_out_of_time() {
-                lanes.settle(attempt).await?;
-                attempt.pause_now(reader.position()).await?;
-            }
+            lanes.pause_if_due(attempt, reader.position()).await?;
         }
     }
     lanes.settle(attempt).await?;
@@ -149,45 +164,73 @@ impl<'a> Lanes<'a> {
             flow,
             run: Arc::new(attempt.run.clone()),
             invocation: attempt.invocation().clone(),
-            open: (0..lanes).map(|_| Vec::new()).collect(),
+            open: BTreeMap::new(),
+            filled: 0,
             waiting: (0..lanes).map(|_| VecDeque::new()).collect(),
             busy: vec![false; lanes],
             calls: FuturesUnordered::new(),
             refused: Vec::new(),
             delivered: 0,
+            gate: Looked::default(),
         }
     }
 
-    /// Puts a valid row into its lane. The same key again within one call: identical is sent once, different is
-    /// rejected (contracts.md §6, "Row keys").
-    fn take(&mut self, attempt: &mut Attempt<'_>, row: CallRow, record: &Record<'_>, at: Position) -> Result<(), Stop> {
-        let lane = lane_of(&row.key, self.open.len());
-        let Some(open) = self.open.get_mut(lane) else { return Ok(()) };
-        if open.first().is_some_and(|first| first.row.group != row.group) || open.len() >= self.flow.rows_per_call {
-            self.close(lane);
+    /// Lets a valid row pass the gate into its lane, or not.
+    async fn pass(&mut self, attempt: &mut Attempt<'_>, held: Held) -> Worked {
+        let verdict = match &self.flow.gate {
+            Some(gate) => self.gate.at(&**gate, &self.run, &held.row.group, &self.invocation).await?,
+            None => Verdict::Open,
+        };
+        match verdict {
+            Verdict::Open => Ok(self.take(attempt, held)?),
+            Verdict::Closed(why) => Ok(attempt.reject_row(&held.raw, held.at, &RowFault::row(why))?),
+            Verdict::Wait(why) => {
+                self.settle(attempt).await?;
+                attempt.checkpoint(held.at).await?;
+                Err(Stop::Waiting(why).into())
+            }
         }
-        let Some(open) = self.open.get_mut(lane) else { return Ok(()) };
-        if let Some(twin) = open.iter().find(|held| held.row.key == row.key) {
-            if twin.row == row {
+    }
+
+    /// Puts a row into its lane. The same key again within one call: identical is sent once, different is rejected
+    /// (contracts.md §6, "Row keys").
+    fn take(&mut self, attempt: &mut Attempt<'_>, held: Held) -> Result<(), Stop> {
+        let place = (lane_of(&held.row.key, self.busy.len()), held.row.group.clone());
+        if self.open.get(&place).is_some_and(|open| open.len() >= self.flow.rows_per_call) {
+            self.close(&place);
+        }
+        let open = self.open.entry(place).or_default();
+        if let Some(twin) = open.iter().find(|other| other.row.key == held.row.key) {
+            if twin.row == held.row {
                 attempt.run.counts.rows += 1;
                 attempt.run.counts.repeated += 1;
                 return Ok(());
             }
             let fault = RowFault::row(format!("duplicate of line {}", twin.at.line));
-            return attempt.reject_row(record.raw(), at, &fault);
+            return attempt.reject_row(&held.raw, held.at, &fault);
         }
-        open.push(Held { row, at, raw: record.raw().to_vec() });
+        self.filled += held.size();
+        open.push(held);
         attempt.run.counts.rows += 1;
+        if self.filled > MOST_FILLED {
+            self.close_fullest();
+        }
         Ok(())
     }
 
-    /// Closes the lane's open call, and begins it if nothing of the lane is on its way.
-    fn close(&mut self, lane: usize) {
-        let (Some(open), Some(waiting)) = (self.open.get_mut(lane), self.waiting.get_mut(lane)) else { return };
-        if !open.is_empty() {
-            waiting.push_back(std::mem::take(open));
+    fn close_fullest(&mut self) {
+        let fullest = self.open.iter().max_by_key(|(_, open)| open.len()).map(|(place, _)| place.clone());
+        if let Some(place) = fullest {
+            self.close(&place);
         }
-        self.begin(lane);
+    }
+
+    /// Closes an open call, and begins it if nothing of its lane is on its way.
+    fn close(&mut self, place: &(usize, Vec<u8>)) {
+        let (Some(open), Some(waiting)) = (self.open.remove(place), self.waiting.get_mut(place.0)) else { return };
+        self.filled = self.filled.saturating_sub(open.iter().map(Held::size).sum());
+        waiting.push_back(open);
+        self.begin(place.0);
     }
 
     fn begin(&mut self, lane: usize) {
@@ -206,7 +249,7 @@ impl<'a> Lanes<'a> {
     }
 
     fn are_full(&self) -> bool {
-        self.waiting.iter().map(VecDeque::len).sum::<usize>() >= self.open.len()
+        self.waiting.iter().map(VecDeque::len).sum::<usize>() >= self.busy.len()
     }
 
     /// Waits for one call.
@@ -226,10 +269,21 @@ impl<'a> Lanes<'a> {
         Ok(())
     }
 
+    /// Checkpoints at `position`, if that is due; then the gate is looked at anew.
+    async fn pause_if_due(&mut self, attempt: &mut Attempt<'_>, position: Position) -> Worked {
+        if attempt.is_due(position) || attempt.is_out_of_time() {
+            self.settle(attempt).await?;
+            attempt.pause_now(position).await?;
+            self.gate.clear();
+        }
+        Ok(())
+    }
+
     /// Empties all lanes, and enters what came of it into the books.
     async fn settle(&mut self, attempt: &mut Attempt<'_>) -> Worked {
-        for lane in 0..self.open.len() {
-            self.close(lane);
+        let places: Vec<_> = self.open.keys().cloned().collect();
+        for place in &places {
+            self.close(place);
         }
         while !self.calls.is_empty() {
             self.answer().await?;
@@ -243,6 +297,13 @@ impl<'a> Lanes<'a> {
             attempt.reject_row(&held.raw, held.at, &fault)?;
         }
         Ok(())
+    }
+}
+
+impl Held {
+    /// Its share of the memory.
+    fn size(&self) -> usize {
+        self.row.key.len() + self.row.content.len() + self.raw.len()
     }
 }
 

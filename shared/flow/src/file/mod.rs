@@ -7,10 +7,12 @@
 //!
 //! A flow passes what differs: how its file is understood ([`FileToFile`], [`FileToRest`]) and where its rows go.
 
+mod acknowledge;
 mod arrival;
 mod attempt;
 mod decode;
 mod deliver;
+mod gate;
 mod head;
 mod keys;
 mod lanes;
@@ -28,8 +30,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use acknowledge::{AckFile, NameRow, OpenNames};
 pub use arrival::{Arrival, parse as parse_notification, renewed};
 pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
+pub use gate::{Gate, Verdict};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow};
 pub use publish::{FileToFile, OpenSheet, Sheet, ToFileFlow};
 pub use rejects::RejectStore;
@@ -37,7 +41,7 @@ pub use tell::{AnswerRow, OpenAnswers, TellSource};
 
 use crate::Transient;
 use crate::ledger::Ledger;
-use crate::ledger::run::{Phase, RunState};
+use crate::ledger::run::{Phase, Run, RunState};
 use crate::lookups::LookupBook;
 use crate::ports::{Clock, Notifier, Queue, Source, Telemetry};
 use crate::trigger::{Delivery, Invocation, Reply, Trigger};
@@ -99,6 +103,16 @@ pub enum FileFlow<'a> {
     ToRest(&'a FileToRest),
     /// Rows are sent to an API in many small calls.
     ToCalls(&'a FileToCalls),
+}
+
+impl FileFlow<'_> {
+    /// When nothing of `run` is sent any more, if its rows say so themselves.
+    fn deadline(&self, run: &Run) -> Option<Timestamp> {
+        match self {
+            Self::ToCalls(flow) => flow.gate.as_ref()?.deadline(run),
+            Self::ToFile(_) | Self::ToRest(_) => None,
+        }
+    }
 }
 
 /// What is to happen with the queue's message.
@@ -194,7 +208,8 @@ async fn try_process(
     if kit.in_order && !register::take_turn(kit, &run.value).await? {
         return Ok(Next::Again(look_again_after(waited)));
     }
-    let Some(mut attempt) = Attempt::claim(kit, *run, invocation).await? else {
+    let deadline = flow.deadline(&run.value);
+    let Some(mut attempt) = Attempt::claim(kit, *run, invocation, deadline).await? else {
         return Ok(Next::Again(look_again_after(waited)));
     };
     let outcome = attempt.work(flow).await;

@@ -1,5 +1,11 @@
 //! The reject files of a run: `rows`, the header and every rejected row byte for byte, droppable again as it is, and
 //! `reasons.csv` with line, column and reason. Written as pieces while the run goes on, joined at its end.
+//!
+//! ```text
+//! piece   lengths │ reasons: line,column,reason … │ records: line,record,reason … │ rows, as they came …
+//! ```
+//!
+//! A piece is one object, so that it is one request. `records` is there for flows that acknowledge record by record.
 
 use std::sync::Arc;
 
@@ -36,12 +42,24 @@ pub struct RejectFiles {
     pub reasons: String,
 }
 
+/// A rejected row, as it is acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedRecord {
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// What its sender calls it, if that could be read.
+    pub record: Option<String>,
+    /// Why it is rejected.
+    pub reason: String,
+}
+
 /// Rejected rows since the last piece.
 pub struct Rejects {
     store: RejectStore,
     flow: &'static str,
     rows: Vec<u8>,
     reasons: csv::Writer<Vec<u8>>,
+    records: csv::Writer<Vec<u8>>,
     pending: bool,
 }
 
@@ -49,7 +67,8 @@ impl Rejects {
     /// No rejects yet.
     #[must_use]
     pub fn new(store: RejectStore, flow: &'static str) -> Self {
-        Self { store, flow, rows: Vec::new(), reasons: csv::Writer::from_writer(Vec::new()), pending: false }
+        let (reasons, records) = (in_memory(), in_memory());
+        Self { store, flow, rows: Vec::new(), reasons, records, pending: false }
     }
 
     /// Notes one rejected row. `raw` is empty where the row could not be kept.
@@ -64,6 +83,15 @@ impl Rejects {
         self.pending = true;
         let row = [at.line.to_string(), spreadsheet_safe(column), spreadsheet_safe(reason)];
         self.reasons.write_record(row).map_err(|e| Transient::because("writing a reason", e))
+    }
+
+    /// Notes for the acknowledgement what the sender calls the row that was rejected.
+    ///
+    /// # Errors
+    /// [`Transient`] should writing into memory fail.
+    pub fn name(&mut self, at: Position, record: Option<&str>, reason: &str) -> Result<(), Transient> {
+        let row = [&at.line.to_string(), record.unwrap_or_default(), reason];
+        self.records.write_record(row).map_err(|e| Transient::because("writing a record's name", e))
     }
 
     /// Whether a piece should be written now.
@@ -82,19 +110,22 @@ impl Rejects {
         }
         let mut next = pieces.clone();
         let number = next.add(attempt);
-        let fresh = csv::Writer::from_writer(Vec::new());
-        let reasons = std::mem::replace(&mut self.reasons, fresh)
-            .into_inner()
-            .map_err(|e| Transient::because("writing reasons", e.into_error()))?;
-        let rows = std::mem::take(&mut self.rows);
-        for (kind, bytes) in [(Kind::Rows, rows), (Kind::Reasons, reasons)] {
-            let to = Destination { key: kind.piece(self.flow, run, number, attempt), metadata: Metadata::new() };
-            self.store.outlet.put(&to, Bytes::from(bytes)).await?;
-        }
+        let piece = [written(&mut self.reasons)?, written(&mut self.records)?, std::mem::take(&mut self.rows)];
+        let to = Destination { key: piece_key(self.flow, run, number, attempt), metadata: Metadata::new() };
+        self.store.outlet.put(&to, Bytes::from(bound(&piece))).await?;
         self.pending = false;
         *pieces = next;
         Ok(())
     }
+}
+
+fn in_memory() -> csv::Writer<Vec<u8>> {
+    csv::Writer::from_writer(Vec::new())
+}
+
+fn written(writer: &mut csv::Writer<Vec<u8>>) -> Result<Vec<u8>, Transient> {
+    let written = std::mem::replace(writer, in_memory()).into_inner();
+    written.map_err(|e| Transient::because("writing rejects", e.into_error()))
 }
 
 /// Joins the pieces of `run` into its two reject files; `None` when nothing was rejected. Repeating it is harmless.
@@ -106,35 +137,97 @@ pub async fn join(store: &RejectStore, flow: &str, run: &Run) -> Result<Option<R
         return Ok(None);
     }
     let header = run.head.as_ref().map(|head| head.header.clone()).unwrap_or_default();
-    let rows = Joiner::new(store, Kind::Rows.joined(flow, run), header.into_bytes());
-    let rows = rows.all(Kind::Rows, flow, run).await?;
-    let reasons = Joiner::new(store, Kind::Reasons.joined(flow, run), b"line,column,reason\n".to_vec());
-    let reasons = reasons.all(Kind::Reasons, flow, run).await?;
+    let rows = Joiner::new(store, joined_key(flow, run, "rows"), header.into_bytes());
+    let rows = rows.all(Section::Rows, flow, run).await?;
+    let reasons = Joiner::new(store, joined_key(flow, run, "reasons"), b"line,column,reason\n".to_vec());
+    let reasons = reasons.all(Section::Reasons, flow, run).await?;
     Ok(reasons.map(|reasons| RejectFiles { rows, reasons }))
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Rows,
-    Reasons,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Rows => "rows",
-            Self::Reasons => "reasons",
+/// The rejected rows of `run` as they are acknowledged, in the order in which they were rejected; `None` when they are
+/// more than `most`.
+///
+/// # Errors
+/// [`Transient`] when the bucket cannot be read.
+pub async fn records(
+    store: &RejectStore,
+    flow: &str,
+    run: &Run,
+    most: usize,
+) -> Result<Option<Vec<RejectedRecord>>, Transient> {
+    let mut found = Vec::new();
+    for (number, attempt) in run.pieces.iter() {
+        let piece = read_piece(store, piece_key(flow, run, number, attempt), Section::Records).await?;
+        let rows = csv::ReaderBuilder::new().has_headers(false).from_reader(piece.as_slice()).into_deserialize();
+        for row in rows {
+            let (line, record, reason): (u64, String, String) =
+                row.map_err(|e| Transient::because("reading a reject piece", e))?;
+            let record = Some(record).filter(|record| !record.is_empty());
+            found.push(RejectedRecord { line, record, reason });
+        }
+        if found.len() > most {
+            return Ok(None);
         }
     }
+    Ok(Some(found))
+}
 
-    fn piece(self, flow: &str, run: &Run, number: u32, attempt: u32) -> String {
-        format!("{flow}/pieces/{}/{number:06}-{attempt:03}.{}", run.id, self.name())
-    }
+/// The sections of a piece, in their order.
+#[derive(Clone, Copy)]
+enum Section {
+    Reasons,
+    Records,
+    Rows,
+}
 
-    fn joined(self, flow: &str, run: &Run) -> String {
-        let name = run.file_name();
-        format!("{flow}/{name}.{}.{}.csv", run.id, self.name())
+const SECTIONS: usize = 3;
+/// Each length stands first, as so many hexadecimal digits.
+const LENGTH: usize = 8;
+
+fn bound(sections: &[Vec<u8>; SECTIONS]) -> Vec<u8> {
+    let lengths: String = sections.iter().map(|section| format!("{:0LENGTH$x}", section.len())).collect();
+    let mut piece = lengths.into_bytes();
+    for section in sections {
+        piece.extend_from_slice(section);
     }
+    piece
+}
+
+/// One section of a piece.
+async fn read_piece(store: &RejectStore, key: String, wanted: Section) -> Result<Vec<u8>, Transient> {
+    let object = ObjectRef { bucket: store.bucket.clone(), key, version: None };
+    let mut stream = store.source.read(&object, 0).await?;
+    let mut piece = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        piece.extend_from_slice(&chunk.map_err(|e| Transient::because("reading a reject piece", e))?);
+    }
+    section(&piece, wanted).ok_or_else(|| Transient::new(format!("{} is no reject piece", object.key)))
+}
+
+fn section(piece: &[u8], wanted: Section) -> Option<Vec<u8>> {
+    let mut start = SECTIONS * LENGTH;
+    for (place, length) in piece.get(..start)?.chunks(LENGTH).enumerate() {
+        let length = usize::from_str_radix(std::str::from_utf8(length).ok()?, 16).ok()?;
+        let end = start.checked_add(length)?;
+        let is_wanted = match wanted {
+            Section::Reasons => place == 0,
+            Section::Records => place == 1,
+            Section::Rows => place == 2,
+        };
+        if is_wanted {
+            return piece.get(start..end).map(<[u8]>::to_vec);
+        }
+        start = end;
+    }
+    None
+}
+
+fn piece_key(flow: &str, run: &Run, number: u32, attempt: u32) -> String {
+    format!("{flow}/pieces/{}/{number:06}-{attempt:03}", run.id)
+}
+
+fn joined_key(flow: &str, run: &Run, kind: &str) -> String {
+    format!("{flow}/{}.{}.{kind}.csv", run.file_name(), run.id)
 }
 
 struct Joiner<'a> {
@@ -153,17 +246,12 @@ impl<'a> Joiner<'a> {
     }
 
     /// The key of the joined file, or `None` when there is nothing after its head.
-    async fn all(mut self, kind: Kind, flow: &str, run: &Run) -> Result<Option<String>, Transient> {
+    async fn all(mut self, section: Section, flow: &str, run: &Run) -> Result<Option<String>, Transient> {
         for (number, attempt) in run.pieces.iter() {
-            let key = kind.piece(flow, run, number, attempt);
-            let piece = ObjectRef { bucket: self.store.bucket.clone(), key, version: None };
-            let mut bytes = self.store.source.read(&piece, 0).await?;
-            while let Some(chunk) = bytes.next().await {
-                let chunk = chunk.map_err(|e| Transient::because("reading a reject piece", e))?;
-                self.buffer.extend_from_slice(&chunk);
-                if self.buffer.len() >= JOINED_PART {
-                    self.part().await?;
-                }
+            let bytes = read_piece(self.store, piece_key(flow, run, number, attempt), section).await?;
+            self.buffer.extend_from_slice(&bytes);
+            if self.buffer.len() >= JOINED_PART {
+                self.part().await?;
             }
         }
         let Some(upload) = self.upload.clone() else {

@@ -1,5 +1,7 @@
 //! The file pipeline over the in-memory ports.
 
+mod acknowledge;
+mod gate;
 mod harness;
 mod lanes;
 mod operator;

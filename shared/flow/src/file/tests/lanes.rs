@@ -66,7 +66,14 @@ impl Keys {
 }
 
 async fn deliver(bench: &Bench, keys: &Keys, rows: &str) -> (Run, Next) {
-    let flow = FileToCalls { open: Box::new(open), rows_per_call: 3, lanes: 4, target: Arc::new(keys.clone()) };
+    let flow = FileToCalls {
+        open: Box::new(open),
+        rows_per_call: 3,
+        lanes: 4,
+        target: Arc::new(keys.clone()),
+        gate: None,
+        ack: None,
+    };
     let object = bench.drop_file("f.csv", format!("key,value\n{rows}"));
     loop {
         let delivery = bench.world.notification(&object);
