@@ -15,11 +15,9 @@ use domain::enrollment_ack_file::AckSheet;
 use domain::layout::HeaderFault;
 use domain::lookups::Lookups;
 use domain::sync_request::ExceptionCode;
-use flow::Transient;
-use flow::file::{FileFlow, FileKit, FileToCalls, ReadRow, serve};
+use flow::file::{FileToCalls, ReadRow, ToCallsFlow};
 use flow::ledger::run::Run;
 use flow::sync_ack::{self, SyncRequestAcks};
-use flow::trigger::{Invocation, Reply, Trigger};
 
 #[cfg(test)]
 mod tests;
@@ -30,22 +28,7 @@ pub const NAME: &str = "ouai-dacs-enrollment-ack";
 pub const LOOKUPS: &[&str] = &["Columns-enrollment-ack", "DacsMessages"];
 
 /// The flow; its fields are what it may touch.
-pub struct Flow {
-    /// Ledger, outbox, rejects and the rest of every file flow.
-    pub kit: FileKit,
-    /// DACS.
-    pub to_calls: FileToCalls,
-}
-
-impl Flow {
-    /// Messages of the flow's queue.
-    ///
-    /// # Errors
-    /// [`Transient`] for a trigger that this flow does not have.
-    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
-        serve(&self.kit, &FileFlow::ToCalls(&self.to_calls), trigger, &invocation).await
-    }
-}
+pub type Flow = ToCallsFlow;
 
 /// The pipeline of acknowledgements into `acks`, that many calls side by side.
 #[must_use]

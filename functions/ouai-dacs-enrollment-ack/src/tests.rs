@@ -1,6 +1,7 @@
 use domain::sync_request::ExceptionCode;
 use flow::memory::{Targets, World};
 use flow::ports::{Answer, Payload};
+use flow::trigger::{Reply, Trigger};
 use serde_json::{Value, json};
 
 use super::*;

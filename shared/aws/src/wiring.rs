@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::participation::ProgramEventKey;
 use domain::sync_request::{DacsRelease, ExceptionCode};
 use flow::derms_ack::DermsAcks;
 use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow};
@@ -136,6 +137,22 @@ impl<'a> Wiring<'a> {
     /// [`BadVar`]
     pub fn dacs_concurrency(&self) -> Result<usize, BadVar> {
         self.vars.number("DACS_CALLS")
+    }
+
+    /// Devices in one call to DACS at most.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn devices_per_call(&self) -> Result<usize, BadVar> {
+        self.vars.number("DEVICES_PER_CALL")
+    }
+
+    /// By which id DACS knows a stage.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn program_event_key(&self) -> Result<ProgramEventKey, BadVar> {
+        self.vars.parsed("PROGRAM_EVENT_KEY", "stage or event")
     }
 
     /// Acknowledging DACS's sync requests; `lookups` has [`flow::sync_ack::LOOKUPS`].

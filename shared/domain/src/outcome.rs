@@ -15,7 +15,7 @@ use crate::ids::{
     CisServicePointId, EventId, HeadEndSystem, NicId, ProgramCode, ProgramId, RecordId, ServicePointId, StageId,
 };
 use crate::layout::{Column, Columns, HeaderFault, Layout, RowFault, Spelling, Unknown};
-use crate::participation::{ProgramEventKey, push_json, push_list, row_key};
+use crate::participation::{ProgramEventKey, device_of as parts_of, push_json, push_list, row_key};
 use crate::row::{Fields, end_after_start, id, optional, optional_id, optional_time, some, time};
 use crate::time::Instant;
 
@@ -224,6 +224,13 @@ impl<'a> OutcomeRow<'a> {
         };
         push_json(out, &item);
     }
+}
+
+/// Event and stage of rows that have [`OutcomeRow::stage`] in common.
+#[must_use]
+pub fn event_and_stage(in_common: &[u8]) -> Option<(EventId, StageId)> {
+    let (event, stage) = parts_of(in_common)?;
+    Some((event.parse().ok()?, stage.parse().ok()?))
 }
 
 /// The first [`LONGEST_ERROR`] characters.

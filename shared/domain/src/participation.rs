@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,23 @@ impl ProgramEventKey {
         match self {
             Self::Stage => stage_id,
             Self::Event => event_id,
+        }
+    }
+}
+
+/// A word that names neither id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not one of stage, event")]
+pub struct NotAProgramEventKey;
+
+impl FromStr for ProgramEventKey {
+    type Err = NotAProgramEventKey;
+
+    fn from_str(word: &str) -> Result<Self, NotAProgramEventKey> {
+        match word {
+            "stage" => Ok(Self::Stage),
+            "event" => Ok(Self::Event),
+            _ => Err(NotAProgramEventKey),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! ledger     runs and messages: who works on what, how far it got, how it ended
 //! lookups    the domain value maps, re-read at run time, the last good version kept
 //! sync_ack   telling DACS what became of its sync request
+//! device_calls  telling DACS of devices in a program event
 //! derms_ack  telling the DERMS what became of its message or file
 //! target     calls to a neighbour: rate, retry, deadline
 //! trigger    what starts a flow, as plain data
@@ -18,6 +19,7 @@
 //! A flow is a layout or a message, a mapping and a target call; it passes these to one of the two pipelines.
 
 pub mod derms_ack;
+pub mod device_calls;
 pub mod error;
 pub mod file;
 pub mod ledger;

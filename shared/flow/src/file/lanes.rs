@@ -29,9 +29,10 @@ use super::deliver::{finish, read_on};
 use super::gate::{Gate, Looked, Verdict};
 use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
-use crate::Failure;
+use super::{FileFlow, FileKit, serve};
 use crate::ledger::run::{Position, Run};
-use crate::trigger::Invocation;
+use crate::trigger::{Invocation, Reply, Trigger};
+use crate::{Failure, Transient};
 
 /// The most that the calls being filled hold together, in bytes.
 const MOST_FILLED: usize = 2 << 20;
@@ -67,6 +68,24 @@ pub struct FileToCalls {
     pub gate: Option<Arc<dyn Gate>>,
     /// How the source hears what became of its file, where the contract has it.
     pub ack: Option<AckFile>,
+}
+
+/// A whole flow from outbox to API in many calls, one message of its queue at a time; its fields are what it may touch.
+pub struct ToCallsFlow {
+    /// Ledger, outbox, rejects and the rest of every file flow.
+    pub kit: FileKit,
+    /// The target, and its gate.
+    pub to_calls: FileToCalls,
+}
+
+impl ToCallsFlow {
+    /// Messages of the flow's queue.
+    ///
+    /// # Errors
+    /// [`Transient`] for a trigger that such a flow does not have.
+    pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
+        serve(&self.kit, &FileFlow::ToCalls(&self.to_calls), trigger, &invocation).await
+    }
 }
 
 /// The target call of such a flow.

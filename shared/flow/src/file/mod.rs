@@ -34,7 +34,7 @@ pub use acknowledge::{AckFile, NameRow, OpenNames};
 pub use arrival::{Arrival, parse as parse_notification, renewed};
 pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use gate::{Gate, Verdict};
-pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow};
+pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow, ToCallsFlow};
 pub use publish::{FileToFile, OpenSheet, Sheet, ToFileFlow};
 pub use rejects::RejectStore;
 pub use tell::{AnswerRow, OpenAnswers, TellSource};

@@ -43,7 +43,7 @@ impl Sheet {
     pub fn of<F: Send + Sync + 'static>(
         file: F,
         columns: fn(&F) -> &Columns,
-        check: fn(&F, &Record<'_>) -> Result<(), RowFault>,
+        check: impl Fn(&F, &Record<'_>) -> Result<(), RowFault> + Send + Sync + 'static,
     ) -> Self {
         Self { columns: columns(&file).clone(), check: Box::new(move |row| check(&file, row)) }
     }
