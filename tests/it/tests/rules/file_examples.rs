@@ -6,7 +6,17 @@ use it::examples::{self, Example};
 
 use crate::file_world::{Flow, Outcome};
 
-const FLOWS: [Flow; 6] = [Flow::Scores, Flow::KwhAvoided, Flow::Locations, Flow::Forecast, Flow::Extract, Flow::Acks];
+const FLOWS: [Flow; 9] = [
+    Flow::Scores,
+    Flow::KwhAvoided,
+    Flow::Locations,
+    Flow::Forecast,
+    Flow::Extract,
+    Flow::Acks,
+    Flow::Reservations,
+    Flow::Outcomes,
+    Flow::OutcomesToOuai,
+];
 
 /// What `expected.csv` says of a file: refused whole or not, and the places as (line, column, part of the reason).
 fn expected(flow: Flow, file: &str) -> (bool, Vec<(String, String, String)>) {

@@ -2,12 +2,18 @@
 
 use bytes::Bytes;
 use dacs_derms_device_score::DeviceScores;
+use domain::json::Document;
+use domain::participation::ProgramEventKey;
+use domain::reservation::Envelope;
 use domain::sync_request::ExceptionCode;
+use flow::derms_ack::DermsAcks;
 use flow::ledger::run::{Run, RunState};
 use flow::memory::{REJECTS, Targets, World};
-use flow::ports::{ObjectRef, Payload};
+use flow::ports::{Destination, Metadata, ObjectRef, Outlet, Payload};
 use flow::sync_ack::SyncRequestAcks;
 use flow::trigger::{Reply, Trigger};
+use it::repo;
+use serde_json::Value;
 
 /// The inbox of the file → file flow.
 const INBOX: &str = "dacs-inbox";
@@ -27,6 +33,12 @@ pub enum Flow {
     Extract,
     /// File → REST, one call per record.
     Acks,
+    /// File → REST, many records in a call.
+    Reservations,
+    /// File → REST, many records in a call.
+    Outcomes,
+    /// File → file, of the same file.
+    OutcomesToOuai,
 }
 
 /// A line of `reasons.csv`: line, column, reason.
@@ -55,6 +67,9 @@ impl Flow {
             Self::Forecast => ouai_derms_load_reduction_forecast::NAME,
             Self::Extract => dacs_ouai_enrollment_sync::NAME,
             Self::Acks => ouai_dacs_enrollment_ack::NAME,
+            Self::Reservations => derms_dacs_device_reservation::NAME,
+            Self::Outcomes => derms_dacs_device_outcome::NAME,
+            Self::OutcomesToOuai => derms_ouai_device_outcome::NAME,
         }
     }
 
@@ -63,7 +78,9 @@ impl Flow {
         let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
         let derms = Targets::answering(202, "");
         let subject = self.name().splitn(3, '-').nth(2).unwrap();
-        let object = world.objects.put("outbox", &format!("{subject}/{name}"), bytes);
+        let to = Destination { key: format!("{subject}/{name}"), metadata: self.envelope() };
+        world.objects.outlet("outbox").put(&to, bytes.into()).await.unwrap();
+        let object = world.objects.versions("outbox", &to.key).pop().unwrap();
         let trigger = Trigger::Queue(vec![world.notification(&object)]);
         let invocation = world.invocation("one");
         let reply = match self {
@@ -98,10 +115,26 @@ impl Flow {
                 kit.in_order = false;
                 ouai_dacs_enrollment_ack::Flow { kit, to_calls }.handle(trigger, invocation).await
             }
+            Self::Reservations => reservations(&world, &derms).handle(trigger, invocation).await,
+            Self::Outcomes => outcomes(&world, &derms).handle(trigger, invocation).await,
+            Self::OutcomesToOuai => {
+                let (lookups, open) = (derms_ouai_device_outcome::LOOKUPS, derms_ouai_device_outcome::open);
+                world.to_file_flow(self.name(), lookups, open, INBOX).handle(trigger, invocation).await
+            }
         };
         assert_eq!(reply.unwrap(), Reply::Batch { failed: vec![] }, "{name} is not done in one attempt");
         let sent = sent(&derms);
         self.outcome(&world, &object, sent)
+    }
+
+    /// The metadata of the examples: the flow's `envelope.json`, if it has one.
+    fn envelope(self) -> Metadata {
+        let envelope = match self {
+            Self::Reservations => repo::text(format!("events/{}/envelope.json", self.name())),
+            _ => return Metadata::new(),
+        };
+        let document = Document::parse(envelope.as_bytes()).unwrap();
+        Envelope::from_json(&document).unwrap().to_metadata()
     }
 
     fn outcome(self, world: &World, object: &ObjectRef, sent: Option<Bytes>) -> Outcome {
@@ -114,8 +147,8 @@ impl Flow {
         };
         let (rows, reasons) = (reject("rows"), reject("reasons"));
         let delivered = match self {
-            Self::Scores | Self::Acks => sent,
-            Self::KwhAvoided | Self::Locations | Self::Forecast | Self::Extract => {
+            Self::Scores | Self::Acks | Self::Reservations | Self::Outcomes => sent,
+            Self::KwhAvoided | Self::Locations | Self::Forecast | Self::Extract | Self::OutcomesToOuai => {
                 let keys = world.objects.keys(INBOX);
                 assert!(keys.len() <= 1, "{keys:?}");
                 let key = keys.first();
@@ -144,7 +177,36 @@ fn sync_request_acks(world: &World, dacs: &Targets) -> SyncRequestAcks {
     }
 }
 
-/// What the target was sent: the CSV of a form, or the path of each call, a line each below a header.
+fn reservations(world: &World, target: &Targets) -> derms_dacs_device_reservation::Flow {
+    let mut kit = world.file_kit(derms_dacs_device_reservation::NAME, derms_dacs_device_reservation::LOOKUPS);
+    kit.in_order = false;
+    let neighbours = derms_dacs_device_reservation::Neighbours {
+        dacs: world.target("dacs", target.clone()),
+        derms: DermsAcks { derms: world.target("derms", target.clone()) },
+        key: ProgramEventKey::Stage,
+        calls: (500, 1),
+    };
+    let ports = (kit.ledger.clone(), kit.clock.clone());
+    let to_calls = derms_dacs_device_reservation::to_calls(neighbours, ports, kit.lookups.clone());
+    derms_dacs_device_reservation::Flow { kit, to_calls }
+}
+
+fn outcomes(world: &World, target: &Targets) -> derms_dacs_device_outcome::Flow {
+    let mut kit = world.file_kit(derms_dacs_device_outcome::NAME, derms_dacs_device_outcome::LOOKUPS);
+    kit.in_order = false;
+    let neighbours = derms_dacs_device_outcome::Neighbours {
+        dacs: world.target("dacs", target.clone()),
+        derms: DermsAcks { derms: world.target("derms", target.clone()) },
+        key: ProgramEventKey::Stage,
+        calls: (500, 1),
+    };
+    let (ledger, clock) = (kit.ledger.clone(), kit.clock.clone());
+    let gate = derms_dacs_device_outcome::FinalStage { ledger, clock, limit: kit.limits.retry };
+    let to_calls = derms_dacs_device_outcome::to_calls(neighbours, gate, kit.lookups.clone());
+    derms_dacs_device_outcome::Flow { kit, to_calls }
+}
+
+/// What the target was sent: the CSV of a form, or the path of each call, a line for each of its devices below a header.
 fn sent(target: &Targets) -> Option<Bytes> {
     let mut all = Vec::new();
     for call in target.calls() {
@@ -152,8 +214,16 @@ fn sent(target: &Targets) -> Option<Bytes> {
             Payload::Form(parts) => {
                 all.extend_from_slice(&parts.iter().find(|part| part.content_type == "text/csv").unwrap().bytes);
             }
-            _ if all.is_empty() => all.extend_from_slice(format!("path\n{}\n", call.path).as_bytes()),
-            _ => all.extend_from_slice(format!("{}\n", call.path).as_bytes()),
+            Payload::Json(_) if call.path == "/acks" => {}
+            Payload::Json(body) => {
+                if all.is_empty() {
+                    all.extend_from_slice(b"path\n");
+                }
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                let devices = body["deviceList"].as_array().or(body.as_array()).map_or(1, Vec::len);
+                all.extend_from_slice(format!("{}\n", call.path).repeat(devices).as_bytes());
+            }
+            Payload::Empty => {}
         }
     }
     (!all.is_empty()).then(|| all.into())

@@ -161,17 +161,25 @@ fn a_role_reaches_only_the_prefixes_of_its_flow() {
     }
 }
 
+/// The flows that share the stages of events, and whether they write them.
+const STAGES: [(&str, bool); 3] =
+    [("derms-dacs-event-status", true), ("derms-dacs-device-reservation", true), ("derms-dacs-device-outcome", false)];
+
 #[test]
 fn a_role_reaches_only_its_partitions_of_the_ledger() {
     let template = Template::read();
     for flow in repo::flows() {
-        let role = role(&template, &flow);
-        let statements = statements(&role);
-        let ledger = |statement: &&&Value| statement["Action"].to_string().contains("dynamodb:");
-        let ledger: Vec<_> = statements.iter().filter(ledger).collect();
-        assert_eq!(ledger.len(), 1, "{flow}");
-        let keys = &ledger[0]["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-        let keys: BTreeSet<_> = each(keys).filter_map(Value::as_str).map(str::to_owned).collect();
+        let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
+        for statement in statements(&role(&template, &flow)) {
+            let actions: Vec<_> = each(&statement["Action"]).filter_map(Value::as_str).collect();
+            if !actions.iter().any(|action| action.starts_with("dynamodb:")) {
+                continue;
+            }
+            let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            let reads = actions.iter().all(|action| action.starts_with("dynamodb:Get") || action.contains("BatchGet"));
+            let keys = each(keys).filter_map(Value::as_str).map(str::to_owned);
+            if reads { read.extend(keys) } else { written.extend(keys) }
+        }
         let variables = function(&template, &flow);
         let variables = variables.property("Environment/Variables");
         let targets = ["dacs", "derms", "ouai"]
@@ -179,7 +187,10 @@ fn a_role_reaches_only_its_partitions_of_the_ledger() {
             .filter(|system| variables.get(format!("{}_URL", system.to_uppercase())).is_some());
         let mut own: BTreeSet<_> = targets.map(|system| format!("target#{system}")).collect();
         own.insert(format!("{flow}#*"));
-        assert_eq!(keys, own, "{flow}: LeadingKeys");
+        let stages = |writes| STAGES.contains(&(flow.as_str(), writes)).then(|| "stage#*".to_owned());
+        own.extend(stages(true));
+        assert_eq!(written, own, "{flow}: LeadingKeys");
+        assert_eq!(read, stages(false).into_iter().collect(), "{flow}: LeadingKeys that are only read");
     }
 }
 
@@ -305,15 +316,33 @@ fn every_route_may_call_its_function_and_no_two_functions_share_a_scope() {
 }
 
 #[test]
-fn only_its_own_outbox_may_put_messages_into_a_file_flows_queue() {
+fn only_its_own_outbox_may_put_messages_into_a_file_flows_queue_itself_or_by_its_topic() {
     let template = Template::read();
+    let from_an_outbox = |statement: &Value, who: &str| {
+        let from = plain(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]).unwrap_or_default();
+        assert!(from.contains("-outbox-${AWS::AccountId}"), "{who}: {from}");
+    };
+    let allows = |policy: &Resource<'_>| -> Vec<Value> {
+        statements(policy).into_iter().filter(|it| it["Effect"] == "Allow").cloned().collect()
+    };
     for policy in template.of_kind("AWS::SQS::QueuePolicy") {
-        for statement in statements(&policy).into_iter().filter(|statement| statement["Effect"] == "Allow") {
-            assert_eq!(statement["Principal"], json!({"Service": "s3.amazonaws.com"}), "{}", policy.name);
-            let from = plain(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]).unwrap();
-            assert!(from.contains("-outbox-${AWS::AccountId}"), "{}: {from}", policy.name);
+        for statement in allows(&policy) {
             let account = &statement["Condition"]["StringEquals"]["aws:SourceAccount"];
             assert_eq!(account, &json!({"Ref": "AWS::AccountId"}), "{}", policy.name);
+            match statement["Principal"]["Service"].as_str() {
+                Some("s3.amazonaws.com") => from_an_outbox(&statement, policy.name),
+                Some("sns.amazonaws.com") => {
+                    let topic = target(&statement["Condition"]["ArnEquals"]["aws:SourceArn"]).unwrap();
+                    let of_topic =
+                        |policy: &Resource<'_>| each(policy.property("Topics")).any(|it| target(it) == Some(topic));
+                    let topic_policy = template.of_kind("AWS::SNS::TopicPolicy").find(of_topic).unwrap();
+                    for statement in allows(&topic_policy) {
+                        assert_eq!(statement["Principal"], json!({"Service": "s3.amazonaws.com"}), "{topic}");
+                        from_an_outbox(&statement, topic);
+                    }
+                }
+                other => panic!("{}: {other:?} may send", policy.name),
+            }
         }
     }
 }
