@@ -30,7 +30,9 @@ pub mod sync_flag;
 // Messages.
 pub mod enrollment_ack;
 pub mod enrollment_sync;
+pub mod event_status;
 pub mod json;
 pub mod msg_ack;
+pub mod program_event;
 pub mod stage;
 pub mod sync_request;

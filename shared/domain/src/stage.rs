@@ -74,6 +74,16 @@ impl StageStatus {
         }
     }
 
+    /// Whether a stage must have been in `self` before it can be in `later`.
+    #[must_use]
+    pub fn is_before(self, later: Self) -> bool {
+        match later {
+            Self::Scheduled => false,
+            Self::InProgress | Self::Canceled => self == Self::Scheduled,
+            Self::Completed => matches!(self, Self::Scheduled | Self::InProgress),
+        }
+    }
+
     /// What a stage that is `applied` in the program system means for somebody who wants it to be `self`. `None`: it is
     /// not there yet.
     #[must_use]
@@ -136,13 +146,16 @@ pub struct Terms {
 /// The statuses that a stage was asked to reach, each once.
 pub type Wanted = BTreeMap<StageStatus, Wish>;
 
+/// How many of those who asked for one status are remembered.
+const MOST_ASKERS: usize = 50;
+
 /// That a stage be in a status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wish {
     /// Since when; the hold counts from here.
     pub since: Timestamp,
-    /// Who asked last: one attempt of one message, or an operator.
-    pub by: String,
+    /// Who asked: attempts of messages, or an operator. All of them get the same end.
+    pub by: Vec<String>,
     /// Since when the program system says "not yet".
     #[serde(default)]
     pub not_yet_since: Option<Timestamp>,
@@ -155,7 +168,26 @@ impl Wish {
     /// Asked by `by` at `since`.
     #[must_use]
     pub fn new(since: Timestamp, by: impl Into<String>) -> Self {
-        Self { since, by: by.into(), not_yet_since: None, refused: None }
+        Self { since, by: vec![by.into()], not_yet_since: None, refused: None }
+    }
+
+    /// `by` asks for the same. Whether that is news.
+    pub fn join(&mut self, by: &str) -> bool {
+        let is_new = !self.is_by(by);
+        if is_new {
+            // So many messages for one status are a mistake of their sender's; who is forgotten asks anew.
+            if self.by.len() >= MOST_ASKERS {
+                self.by.remove(0);
+            }
+            self.by.push(by.to_owned());
+        }
+        is_new
+    }
+
+    /// Whether `by` asked for it.
+    #[must_use]
+    pub fn is_by(&self, by: &str) -> bool {
+        self.by.iter().any(|known| known == by)
     }
 }
 
@@ -164,6 +196,17 @@ impl Wish {
 pub struct Refused {
     /// In words for whoever asked, and for the operator.
     pub reason: String,
+    /// Who says so.
+    pub ground: Ground,
+}
+
+/// What a refusal rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ground {
     /// It waited for its predecessor in vain: whoever supplies that revives it.
-    pub early: bool,
+    Early,
+    /// What is known here does not suffice for the call, such as a lookup without an entry.
+    Unlisted,
+    /// The program system refuses it.
+    ProgramSystem,
 }

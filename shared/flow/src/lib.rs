@@ -6,6 +6,7 @@
 //! suite      one contract suite that both they and the AWS ones pass
 //! ledger     runs and messages: who works on what, how far it got, how it ended
 //! lookups    the domain value maps, re-read at run time, the last good version kept
+//! stage      bringing a stage through its life in DACS, whatever the order of messages
 //! sync_ack   telling DACS what became of its sync request
 //! device_calls  telling DACS of devices in a program event
 //! derms_ack  telling the DERMS what became of its message or file
@@ -28,6 +29,7 @@ pub mod memory;
 pub mod message;
 pub mod operate;
 pub mod ports;
+pub mod stage;
 pub mod suite;
 pub mod sync_ack;
 pub mod target;

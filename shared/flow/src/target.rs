@@ -51,15 +51,24 @@ impl TargetClient {
     /// # Errors
     /// [`Transient`] when there was no usable answer. The neighbour may have acted all the same.
     pub async fn call(&self, call: &Call, deadline: Timestamp) -> Result<Answer, Transient> {
+        self.call_repeatedly(call, deadline).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, and whether the call was made more than once: then the neighbour may have acted before, and a refusal may
+    /// only mean that (contracts.md §4, "On repeat").
+    ///
+    /// # Errors
+    /// As [`TargetClient::call`].
+    pub async fn call_repeatedly(&self, call: &Call, deadline: Timestamp) -> Result<(Answer, bool), Transient> {
         let mut wait = Duration::from_millis(200);
-        for _ in 0..QUICK_RETRIES {
+        for earlier in 0..QUICK_RETRIES {
             match self.once(call, deadline).await? {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok((answer, earlier > 0)),
                 Err(_) => self.clock.sleep(jittered(wait, self.clock.now())).await,
             }
             wait *= 2;
         }
-        self.once(call, deadline).await?
+        self.once(call, deadline).await?.map(|answer| (answer, true))
     }
 
     /// One attempt: the outer error ends the attempts, the inner one allows another.

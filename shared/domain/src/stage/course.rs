@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{StageStatus, Wanted, Wish};
+use super::{Ground, StageStatus, Wanted, Wish};
 
 /// How long is waited, and for what (contracts.md §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,9 +112,12 @@ impl Course<'_> {
         asked || (status == StageStatus::Canceled && self.event_canceled && !self.is_turned_down(status))
     }
 
-    /// Refused by the program system; a wish that only came too early is not.
+    /// Refused for what it is; a wish that only came too early is not.
     fn is_turned_down(&self, status: StageStatus) -> bool {
-        self.wanted.get(&status).and_then(|wish| wish.refused.as_ref()).is_some_and(|refused| !refused.early)
+        self.wanted
+            .get(&status)
+            .and_then(|wish| wish.refused.as_ref())
+            .is_some_and(|refused| refused.ground != Ground::Early)
     }
 
     /// IN_PROGRESS waits for a running reservation, counted from when it could have been told.

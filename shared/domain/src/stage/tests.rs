@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::StageStatus::{self, Canceled, Completed, InProgress, Scheduled};
-use super::{Course, Limits, Next, Reached, Refused, Wanted, Wish};
+use super::{Course, Ground, Limits, Next, Reached, Refused, Wanted, Wish};
 
 const START: Timestamp = Timestamp::constant(1_782_907_200, 0);
 
@@ -62,7 +62,7 @@ impl World {
     fn refuse(&mut self, statuses: &[StageStatus]) {
         assert!(!statuses.is_empty());
         for status in statuses {
-            let refused = Refused { reason: "in vain".into(), early: true };
+            let refused = Refused { reason: "in vain".into(), ground: Ground::Early };
             self.wanted.get_mut(status).unwrap().refused = Some(refused);
         }
     }
@@ -177,7 +177,8 @@ fn what_is_missing_is_supplied_after_the_end_if_the_utility_wants_it_so() {
 fn what_the_program_system_has_refused_is_never_supplied() {
     let limits = Limits { supply_after_end: true, ..Limits::default() };
     let mut world = asked(&[Scheduled, InProgress]);
-    world.wanted.get_mut(&Scheduled).unwrap().refused = Some(Refused { reason: "no".into(), early: false });
+    world.wanted.get_mut(&Scheduled).unwrap().refused =
+        Some(Refused { reason: "no".into(), ground: Ground::ProgramSystem });
     assert_eq!(world.settle(7200, &limits), Next::Nothing);
     assert_eq!(world.seen, []);
 }

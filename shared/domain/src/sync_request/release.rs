@@ -24,6 +24,8 @@ pub struct UnknownRelease;
 impl DacsRelease {
     /// The first that takes the registration of single devices (`postAcknowledgement`).
     pub const DEVICE_STATUS: Self = Self { year: 25, part: Part::Month(10) };
+    /// The first whose lifecycle call names the stage `eventExternalIdentifier`.
+    pub const LIFECYCLE_BY_EVENT_IDENTIFIER: Self = Self { year: 25, part: Part::Month(10) };
 }
 
 impl FromStr for DacsRelease {

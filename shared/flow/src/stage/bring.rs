@@ -1,0 +1,192 @@
+//! The reconcile: look, do what follows, look again.
+
+use std::time::Duration;
+
+use domain::ids::{EventId, StageId};
+use domain::stage::{Course, Next, StageStatus};
+use jiff::{SignedDuration, Timestamp};
+
+use super::note::{self, Told};
+use super::{Ask, Calling, Stages};
+use crate::Transient;
+use crate::ledger::stage::{Event, EventCanceled, Stage};
+use crate::ledger::{Committed, Seen};
+use crate::message::Context;
+
+/// A stage that is held is looked at this often: its predecessor may have come.
+const HOLD: SignedDuration = SignedDuration::from_secs(15);
+/// A reservation may end before it said.
+const RESERVING: SignedDuration = SignedDuration::from_secs(5);
+/// The program system says "not yet": a program event moves itself to Scheduled.
+const NOT_YET: SignedDuration = SignedDuration::from_secs(5);
+/// Somebody else calls the program system for the stage.
+const BUSY: SignedDuration = SignedDuration::from_secs(2);
+
+/// A stage, and what is asked of it; without `ask`, only what follows from what is known is done.
+#[derive(Debug, Clone)]
+pub struct Errand<'a> {
+    /// Its event.
+    pub event: &'a EventId,
+    /// The stage.
+    pub stage: &'a StageId,
+    /// What is asked.
+    pub ask: Option<Ask>,
+}
+
+/// How far a stage was brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Brought {
+    /// Nothing is known of it, and nothing was asked.
+    Unknown,
+    /// What was asked contradicts what it is known for; nothing was written.
+    Refused(String),
+    /// It is so now, and there is nothing to do.
+    Settled(Box<Stage>),
+    /// It is so now, and something is to be done later: look again after this time.
+    Later(Box<Stage>, Duration),
+}
+
+/// A call that is to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Due {
+    pub(super) status: StageStatus,
+    /// The stage was never SCHEDULED here.
+    pub(super) unseen: bool,
+    /// The same call was made before, and nobody knows what became of it.
+    pub(super) repeated: bool,
+}
+
+enum Step {
+    Nothing,
+    Later(Duration),
+    InVain(Vec<StageStatus>),
+    Call(Due),
+}
+
+impl Stages {
+    /// Writes down what is asked, and does what follows, until nothing does now.
+    ///
+    /// # Errors
+    /// [`Transient`] when ledger or program system do not answer. What was written stays, and what follows from it is done
+    /// by whoever looks next.
+    pub async fn bring(&self, errand: &Errand<'_>, context: &Context<'_>) -> Result<Brought, Transient> {
+        let owner = self.owner(context.invocation);
+        loop {
+            let (event, stage) = (Event::key(errand.event), Stage::key(errand.event, errand.stage));
+            let (stage, event) = self.ledger.get_two::<Stage, Event>(&stage, &event).await?;
+            let canceled = event.and_then(|event| event.value.canceled);
+            let now = self.clock.now();
+            let (mut stage, rev) = match (stage, &errand.ask) {
+                (Some(seen), _) => (seen.value, Some(seen.rev)),
+                (None, Some(ask)) => (Stage::new(errand.event.clone(), errand.stage.clone(), ask.terms.clone()), None),
+                (None, None) => return Ok(Brought::Unknown),
+            };
+            let asked = match errand.ask.as_ref().map_or(Ok(false), |ask| ask.write_into(&mut stage, now)) {
+                Ok(asked) => asked,
+                Err(reason) => return Ok(Brought::Refused(reason)),
+            };
+            match self.step(&stage, canceled.is_some(), now) {
+                Step::Nothing if !asked => return Ok(Brought::Settled(Box::new(stage))),
+                Step::Later(delay) if !asked => return Ok(Brought::Later(Box::new(stage), delay)),
+                Step::Call(due) => {
+                    let told =
+                        self.call(Seen { value: stage, rev: rev.unwrap_or(0) }, &due, &owner, (&canceled, context));
+                    if let Some((stage, delay)) = told.await? {
+                        return Ok(Brought::Later(Box::new(stage), delay));
+                    }
+                }
+                Step::InVain(statuses) => {
+                    note::in_vain(&mut stage, &statuses, &self.limits);
+                    self.write(&stage, rev).await?;
+                }
+                // Written, it is looked at again: what another has written meanwhile is seen then.
+                Step::Nothing | Step::Later(_) => {
+                    self.write(&stage, rev).await?;
+                }
+            }
+        }
+    }
+
+    fn step(&self, stage: &Stage, event_canceled: bool, now: Timestamp) -> Step {
+        if let Some(calling) = &stage.calling {
+            if calling.until > now {
+                return Step::Later(soon(calling.until, now, BUSY));
+            }
+            return Step::Call(Due { status: calling.status, unseen: calling.unseen, repeated: true });
+        }
+        let due = |status, unseen| Step::Call(Due { status, unseen, repeated: false });
+        match course(stage, event_canceled).next(now, &self.limits) {
+            Next::Nothing => Step::Nothing,
+            Next::Call(status) => due(status, false),
+            Next::CallUnseen(status) => due(status, true),
+            Next::Hold { until } => Step::Later(soon(until, now, HOLD)),
+            Next::Reserving { until } => Step::Later(soon(until, now, RESERVING)),
+            Next::InVain(statuses) => Step::InVain(statuses),
+        }
+    }
+
+    /// Announces the call, makes it, and writes down what became of it. `Some`: not now, look again after this time.
+    async fn call(
+        &self,
+        seen: Seen<Stage>,
+        due: &Due,
+        owner: &str,
+        (canceled, context): (&Option<EventCanceled>, &Context<'_>),
+    ) -> Result<Option<(Stage, Duration)>, Transient> {
+        let mut announced = seen.value;
+        let (status, unseen, until) = (due.status, due.unseen, context.invocation.deadline);
+        announced.calling = Some(Calling { status, owner: owner.to_owned(), until, unseen });
+        if self.write(&announced, Some(seen.rev).filter(|rev| *rev > 0)).await? == Committed::LostRace {
+            return Ok(None);
+        }
+        let told = self.program_events.tell(&announced, due, canceled.as_ref(), context).await;
+        let noted = self.note(Seen { value: announced, rev: seen.rev + 1 }, due, &told, owner).await?;
+        let is_open = || noted.wanted.get(&due.status).is_some_and(|wish| wish.refused.is_none());
+        match told {
+            Ok(Told::NotYet(_)) if !due.unseen && is_open() => {
+                Ok(Some((noted, Duration::try_from(NOT_YET).unwrap_or_default())))
+            }
+            Ok(_) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Others may ask for more while a call is made: what became of it is written into whatever the stage is now.
+    async fn note(
+        &self,
+        mut seen: Seen<Stage>,
+        due: &Due,
+        told: &Result<Told, Transient>,
+        owner: &str,
+    ) -> Result<Stage, Transient> {
+        loop {
+            let mut stage = seen.value;
+            note::told(&mut stage, due, told.as_ref().ok(), &self.limits, self.clock.now());
+            if self.write(&stage, Some(seen.rev)).await? == Committed::Yes {
+                return Ok(stage);
+            }
+            let now = self.ledger.get::<Stage>(&Stage::key(&stage.event_id, &stage.stage_id)).await?;
+            let still_ours = |stage: &Stage| stage.calling.as_ref().is_some_and(|calling| calling.owner == owner);
+            match now {
+                Some(now) if still_ours(&now.value) => seen = now,
+                _ => return Err(Transient::new("another invocation took the stage over")),
+            }
+        }
+    }
+}
+
+/// What decides about the stage.
+pub(super) fn course(stage: &Stage, event_canceled: bool) -> Course<'_> {
+    Course {
+        wanted: &stage.wanted,
+        applied: stage.applied.zip(stage.applied_at),
+        event_canceled,
+        reserving_until: stage.reserving.as_ref().map(|reserving| reserving.until),
+        end: stage.terms.end,
+    }
+}
+
+/// At `until`, but no later than after `most`.
+fn soon(until: Timestamp, now: Timestamp, most: SignedDuration) -> Duration {
+    Duration::try_from(until.duration_since(now).min(most)).unwrap_or_default()
+}
