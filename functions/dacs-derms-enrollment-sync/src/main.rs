@@ -1,7 +1,7 @@
 //! Wiring of `dacs-derms-enrollment-sync`.
 
 use aws::{Clients, Vars, Wiring, lambda};
-use dacs_derms_enrollment_sync::{Calls, Flow, LOOKUPS, NAME};
+use dacs_derms_enrollment_sync::{Flow, LOOKUPS, NAME};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
@@ -10,8 +10,7 @@ async fn main() -> Result<(), lambda::Error> {
     let clients = Clients::load(&vars).await;
     let wiring = Wiring::new(NAME, &vars, &clients)?;
     let kit = wiring.message_kit(LOOKUPS)?;
-    let acks = wiring.sync_request_acks(&kit.lookups)?;
-    let calls = Calls { derms: wiring.derms()?, acks, lookups: kit.lookups.clone() };
+    let calls = wiring.sync_calls(&kit.lookups)?;
     let flow = Flow { kit, calls };
     lambda::run(|trigger, invocation| flow.handle(trigger, invocation)).await
 }

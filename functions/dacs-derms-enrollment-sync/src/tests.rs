@@ -1,5 +1,9 @@
+use flow::Failure;
 use flow::memory::{Targets, World};
+use flow::message::{Forwarded, Ground, MessageCalls};
 use flow::ports::Payload;
+use flow::to_derms::Derms;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -10,7 +14,7 @@ struct Told {
     world: World,
     derms: Targets,
     dacs: Targets,
-    calls: Calls,
+    calls: SyncCalls<EnrollmentSync>,
 }
 
 /// A flow whose DERMS answers so, and whose DACS takes everything.
@@ -18,19 +22,14 @@ fn told(status: u16, body: &'static str) -> Told {
     let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
     let (derms, dacs) = (Targets::answering(status, body), Targets::answering(200, ""));
     let lookups = world.lookups(NAME, LOOKUPS);
-    let acks = SyncRequestAcks {
-        dacs: world.target("dacs", dacs.clone()),
-        release: "25.4".parse().unwrap(),
-        exception: domain::sync_request::ExceptionCode::new(90_000, 1).unwrap(),
-        lookups: lookups.clone(),
-    };
-    let calls = Calls { derms: world.target("derms", derms.clone()), acks, lookups };
+    let acks = world.sync_request_acks(&lookups, "25.4".parse().unwrap(), dacs.clone());
+    let calls = SyncCalls::new(Derms { target: world.target("derms", derms.clone()), lookups }, acks);
     Told { world, derms, dacs, calls }
 }
 
 async fn forward(told: &Told) -> Result<Forwarded, Failure> {
     let invocation = told.world.invocation("one");
-    told.calls.forward(MESSAGE, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" }).await
+    told.calls.forward(MESSAGE, &told.world.context(&invocation)).await
 }
 
 fn sent(targets: &Targets) -> Value {
@@ -59,10 +58,7 @@ async fn a_negative_answer_turns_the_sync_request_to_error_with_the_derms_reason
     let Ok(Forwarded::Answered(answer)) = forward(&told).await else { panic!("no answer") };
     assert!(answer.refused.is_some());
     let invocation = told.world.invocation("one");
-    told.calls
-        .answer(&answer.ack, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" })
-        .await
-        .unwrap();
+    told.calls.answer(&answer.ack, &told.world.context(&invocation)).await.unwrap();
     let body = sent(&told.dacs);
     assert_eq!(body["hasError"], true);
     assert_eq!(body["exceptionInfo"][0]["comments"], "unknown service point SP-2001");
@@ -86,10 +82,7 @@ async fn what_is_given_up_is_a_failure_for_dacs_and_what_is_refused_an_error() {
         let ack = told.calls.negative(MESSAGE, ground, "the reason").unwrap();
         assert_eq!((&ack["responseCode"], &ack["message"]), (&json!(code), &json!("the reason")));
         let invocation = told.world.invocation("one");
-        told.calls
-            .answer(&ack, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" })
-            .await
-            .unwrap();
+        told.calls.answer(&ack, &told.world.context(&invocation)).await.unwrap();
     }
     assert_eq!(told.dacs.calls().len(), 2);
 }

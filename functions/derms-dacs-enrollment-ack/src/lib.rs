@@ -7,14 +7,12 @@
 //! Message key: (`dacsMessageId`, body hash), because a positive acknowledgement may follow a negative one. One that
 //! DACS has taken before is done (contracts.md §8).
 
-use async_trait::async_trait;
-use domain::enrollment_ack::EnrollmentAck;
-use domain::json::{Document, Problem};
-use flow::message::{Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, serve};
-use flow::sync_ack::{Acknowledged, SyncRequestAcks};
+use domain::json::Problem;
+use domain::sync_ack::SyncAck;
+use flow::Transient;
+use flow::message::{Identity, MessageKit, serve};
+use flow::sync_ack::{self, AckCalls, ReadAck};
 use flow::trigger::{Invocation, Reply, Trigger};
-use flow::{Failure, Rejected, Transient};
-use serde_json::{Value, json};
 
 #[cfg(test)]
 mod tests;
@@ -23,14 +21,17 @@ mod tests;
 pub const NAME: &str = "derms-dacs-enrollment-ack";
 
 /// The lookups that it reads.
-pub const LOOKUPS: &[&str] = flow::sync_ack::LOOKUPS;
+pub const LOOKUPS: &[&str] = sync_ack::LOOKUPS;
+
+/// How its bodies are read.
+pub const READ: ReadAck = SyncAck::with_devices;
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {
     /// Ledger, queue and the rest of every message flow.
     pub kit: MessageKit,
-    /// DACS.
-    pub calls: Calls,
+    /// DACS's sync requests.
+    pub calls: AckCalls,
 }
 
 impl Flow {
@@ -48,37 +49,5 @@ impl Flow {
 /// # Errors
 /// The [`Problem`] with every fault of the body.
 pub fn identify(body: &[u8]) -> Result<Identity, Problem> {
-    let document = Document::parse(body)?;
-    let ack = EnrollmentAck::from_document(&document)?;
-    let body_hash = document.hash().to_string();
-    let id = ack.ordering_key();
-    Ok(Identity { key: format!("{id}#{body_hash}"), ordering: id.to_string(), body_hash })
-}
-
-/// The call of this flow.
-pub struct Calls {
-    /// DACS's sync requests.
-    pub acks: SyncRequestAcks,
-}
-
-#[async_trait]
-impl MessageCalls for Calls {
-    async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure> {
-        let unreadable = |_| Rejected::new("stored message", "it cannot be read any more");
-        let ack = EnrollmentAck::parse(body).map_err(unreadable)?;
-        let status = match self.acks.acknowledge(&ack, context).await? {
-            Acknowledged::Now => "ACKNOWLEDGED",
-            Acknowledged::Before => "ALREADY_ACKNOWLEDGED",
-        };
-        Ok(Forwarded::Taken(json!({ "messageKey": ack.dacs_message_id, "status": status })))
-    }
-
-    /// The contract has no answer to an acknowledgement.
-    fn negative(&self, _: &[u8], _: Ground, _: &str) -> Option<Value> {
-        None
-    }
-
-    async fn answer(&self, _: &Value, _: &Context<'_>) -> Result<(), Failure> {
-        Ok(())
-    }
+    sync_ack::identify(READ, body)
 }

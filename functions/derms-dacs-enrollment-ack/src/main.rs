@@ -1,7 +1,8 @@
 //! Wiring of `derms-dacs-enrollment-ack`.
 
 use aws::{Clients, Vars, Wiring, lambda};
-use derms_dacs_enrollment_ack::{Calls, Flow, LOOKUPS, NAME};
+use derms_dacs_enrollment_ack::{Flow, LOOKUPS, NAME, READ};
+use flow::sync_ack::AckCalls;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
@@ -10,7 +11,7 @@ async fn main() -> Result<(), lambda::Error> {
     let clients = Clients::load(&vars).await;
     let wiring = Wiring::new(NAME, &vars, &clients)?;
     let kit = wiring.message_kit(LOOKUPS)?;
-    let calls = Calls { acks: wiring.sync_request_acks(&kit.lookups)? };
+    let calls = AckCalls { acks: wiring.sync_request_acks(&kit.lookups)?, read: READ };
     let flow = Flow { kit, calls };
     lambda::run(|trigger, invocation| flow.handle(trigger, invocation)).await
 }

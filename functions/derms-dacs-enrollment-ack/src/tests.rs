@@ -1,7 +1,8 @@
+use flow::Failure;
 use flow::memory::{Targets, World};
+use flow::message::{Forwarded, MessageCalls};
 use flow::ports::{Method, Payload};
-use flow::sync_ack::LOOKUPS;
-use flow::trigger::Invocation;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -10,24 +11,19 @@ const POSITIVE: &[u8] = br#"{"dacsMessageId":"10000000000001","responseCode":"SU
 struct Told {
     world: World,
     dacs: Targets,
-    calls: Calls,
+    calls: AckCalls,
 }
 
 fn told(release: &str, status: u16, body: &'static str) -> Told {
     let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
     let dacs = Targets::answering(status, body);
-    let acks = SyncRequestAcks {
-        dacs: world.target("dacs", dacs.clone()),
-        release: release.parse().unwrap(),
-        exception: domain::sync_request::ExceptionCode::new(90_000, 1).unwrap(),
-        lookups: world.lookups(NAME, LOOKUPS),
-    };
-    Told { world, dacs, calls: Calls { acks } }
+    let acks = world.sync_request_acks(&world.lookups(NAME, LOOKUPS), release.parse().unwrap(), dacs.clone());
+    Told { world, dacs, calls: AckCalls { acks, read: READ } }
 }
 
 async fn forward(told: &Told, body: &[u8]) -> Result<Forwarded, Failure> {
     let invocation: Invocation = told.world.invocation("one");
-    told.calls.forward(body, &Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" }).await
+    told.calls.forward(body, &told.world.context(&invocation)).await
 }
 
 #[tokio::test]
@@ -35,7 +31,7 @@ async fn a_positive_acknowledgement_synchronizes_the_sync_request_under_the_send
     let told = told("25.4", 200, "");
     assert!(matches!(forward(&told, POSITIVE).await, Ok(Forwarded::Taken(_))));
     let call = told.dacs.calls().remove(0);
-    assert_eq!((call.method, call.correlation.as_str()), (Method::Patch, "c-1"));
+    assert_eq!((call.method, call.correlation.as_str()), (Method::Patch, "correlation-one"));
     assert_eq!(call.path, "/rest/apis/common/sync/syncRequest/10000000000001");
     let Payload::Json(body) = call.payload else { panic!("no JSON") };
     let body: Value = serde_json::from_slice(&body).unwrap();

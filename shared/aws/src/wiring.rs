@@ -14,6 +14,7 @@ use flow::message::{BodyStore, MessageKit};
 use flow::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
+use flow::to_derms::{Derms, SyncCalls};
 use jiff::SignedDuration;
 
 use crate::target::BaseUrl;
@@ -167,6 +168,16 @@ impl<'a> Wiring<'a> {
             exception: self.exception_code()?,
             lookups: lookups.clone(),
         })
+    }
+
+    /// The calls of a flow whose messages the DERMS acknowledges; `lookups` has [`flow::sync_ack::LOOKUPS`] and those of the
+    /// message.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn sync_calls<M>(&self, lookups: &LookupBook) -> Result<SyncCalls<M>, BadVar> {
+        let derms = Derms { target: self.derms()?, lookups: lookups.clone() };
+        Ok(SyncCalls::new(derms, self.sync_request_acks(lookups)?))
     }
 
     fn exception_code(&self) -> Result<ExceptionCode, BadVar> {

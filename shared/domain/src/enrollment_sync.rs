@@ -1,7 +1,7 @@
 //! Flow `dacs-derms-enrollment-sync`: one enrollment, unenrollment or device replacement, as the program system sends it.
 //!
-//! The message is `{"sendDetails": {…}}` (contracts.md §5). Its [message key](EnrollmentSync::message_key) is the sync
-//! request, its [ordering key](EnrollmentSync::ordering_key) the subscription: two changes of one subscription must reach
+//! The message is `{"sendDetails": {…}}` (contracts.md §5). Its message key is the sync request, its ordering key the
+//! subscription: two changes of one subscription must reach
 //! the DERMS in the order in which they were made, changes of different ones need not.
 //!
 //! **Interpretation, where the contract lists members without saying which may be absent:** a member is required when
@@ -25,13 +25,16 @@ use serde::Serialize;
 
 pub use enroll_request::EnrollRequest;
 
+use crate::derms_message::{DermsMessage, DermsRequest, Method, Synchronization};
 use crate::ids::{
     CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId, DeviceLocationId, Division,
-    HeadEndSystem, NicId, ProgramCode, ProgramExternalId, ProgramId, ServicePointId, SubscriptionId, SyncRequestId,
+    HeadEndSystem, NicId, ServicePointId, SubscriptionId, SyncRequestId,
 };
 use crate::json::{Document, Problem};
-use crate::lookups::{Miss, Programs};
+use crate::lookups::{Lookups, Miss};
 use crate::msg_ack::UnknownCode;
+use crate::program_ids::ProgramIds;
+use crate::sync_ack::Asked;
 use crate::time::Instant;
 
 /// The longest text taken where the contract sets no length (device types, names of groups and the like).
@@ -101,17 +104,6 @@ pub struct Subscription {
     pub program: ProgramIds,
     /// From when to when.
     pub period: Period,
-}
-
-/// The three names of one program. At least one is given; the lookup Program knows the others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramIds {
-    /// The program system's own id.
-    pub id: Option<ProgramId>,
-    /// The short code.
-    pub code: Option<ProgramCode>,
-    /// The third name.
-    pub external_id: Option<ProgramExternalId>,
 }
 
 /// Whether a subscription is active. A closed set: an unknown status taken for active would enroll somebody.
@@ -220,66 +212,40 @@ pub struct DeviceGroup {
     pub period: Period,
 }
 
-impl EnrollmentSync {
-    /// Parses and checks a body.
-    ///
-    /// # Errors
-    /// Every fault, as a [`Problem`].
-    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
-        Self::from_document(&Document::parse(body)?)
-    }
+impl DermsMessage for EnrollmentSync {
+    type Body<'a> = EnrollRequest<'a>;
 
-    /// Checks a body that is parsed already (its hash is needed too).
-    ///
-    /// # Errors
-    /// Every fault, as a [`Problem`].
-    pub fn from_document(document: &Document<'_>) -> Result<Self, Problem> {
+    fn from_document(document: &Document<'_>) -> Result<Self, Problem> {
         document.read(|root| root.required_object("sendDetails", read::details))
     }
 
-    /// What makes two messages the same (contracts.md §2).
-    #[must_use]
-    pub fn message_key(&self) -> &SyncRequestId {
+    fn message_key(&self) -> String {
+        self.sync_request_id.to_string()
+    }
+
+    fn ordering_key(&self) -> String {
+        self.subscription.subscription_id.to_string()
+    }
+
+    fn request<'a>(&'a self, lookups: &'a Lookups) -> Result<DermsRequest<EnrollRequest<'a>>, Miss> {
+        let body = EnrollRequest::new(self, lookups)?;
+        Ok(DermsRequest { method: Method::Post, path: "/enroll".to_owned(), body })
+    }
+}
+
+impl Synchronization for EnrollmentSync {
+    fn sync_request_id(&self) -> &SyncRequestId {
         &self.sync_request_id
     }
 
-    /// What is kept in order (contracts.md §2).
-    #[must_use]
-    pub fn ordering_key(&self) -> &SubscriptionId {
-        &self.subscription.subscription_id
-    }
-
-    /// Fills in the ids of the program that the message doesn't carry (contracts.md §4: "DERMS learns all three from flows 2
-    /// and 5, or the Program lookup fills the missing one"). Ids that it does carry are never changed.
-    ///
-    /// **Interpretation:** the vendor's `/enroll` knows `programId` and `programCode`; `programExternalIdentifier` is ours.
-    /// So a program that is not listed is an error only if one of the first two is missing.
-    ///
-    /// # Errors
-    /// A [`Miss`], which is the reason of a business error.
-    pub fn complete_program(&mut self, programs: &Programs) -> Result<(), Miss> {
-        let ids = &mut self.subscription.program;
-        let listed = match (&ids.id, &ids.code, &ids.external_id) {
-            (Some(_), Some(_), Some(_)) | (None, None, None) => return Ok(()),
-            (Some(id), _, _) => programs.by_id(id.as_str()),
-            (None, Some(code), _) => programs.by_code(code.as_str()),
-            (None, None, Some(id)) => programs.by_external_id(id.as_str()),
-        };
-        match listed {
-            Ok(program) => {
-                ids.id = ids.id.take().or_else(|| program.id.parse().ok());
-                ids.code = ids.code.take().or_else(|| program.code.parse().ok());
-                ids.external_id = ids.external_id.take().or_else(|| program.external_id.parse().ok());
-                Ok(())
-            }
-            Err(_) if ids.id.is_some() && ids.code.is_some() => Ok(()),
-            Err(miss) => Err(miss),
-        }
-    }
-
-    /// The body of the call to the DERMS.
-    #[must_use]
-    pub fn enroll_request(&self) -> EnrollRequest<'_> {
-        EnrollRequest::new(self)
+    fn devices(&self) -> Vec<Asked<'_>> {
+        let unenrolled = self.action == Action::Unenroll;
+        let devices = self.location.devices.iter();
+        devices
+            .map(|Device { device_id, status, .. }| Asked {
+                device_id,
+                leaves: unenrolled || *status == DeviceStatus::Removed,
+            })
+            .collect()
     }
 }

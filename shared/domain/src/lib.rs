@@ -28,11 +28,13 @@ mod row;
 pub mod sync_flag;
 
 // Messages.
-pub mod enrollment_ack;
+pub mod derms_message;
 pub mod enrollment_sync;
 pub mod event_status;
 pub mod json;
 pub mod msg_ack;
 pub mod program_event;
+pub mod program_ids;
 pub mod stage;
+pub mod sync_ack;
 pub mod sync_request;

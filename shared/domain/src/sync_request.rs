@@ -22,11 +22,11 @@ use serde::Serialize;
 
 pub use release::{DacsRelease, UnknownRelease};
 
-use crate::enrollment_ack::{DeviceAck, EnrollmentAck, Registration};
 use crate::ids::{DeviceId, SyncRequestId};
 use crate::json::Document;
 use crate::lookups::Verdict;
 use crate::msg_ack::ResponseCode;
+use crate::sync_ack::{DeviceAck, Registration, SyncAck};
 
 /// The longest `comments`. **Interpretation:** the program system's lengths are counted in UTF-8 bytes here, which holds
 /// whether its database counts bytes or characters.
@@ -46,6 +46,13 @@ pub struct ExceptionCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a message category or number is between -99999 and 99999")]
 pub struct OutOfRange;
+
+/// Category 90000, number 1: what the template sets where nobody says otherwise.
+impl Default for ExceptionCode {
+    fn default() -> Self {
+        Self { category: 90_000, number: 1 }
+    }
+}
 
 impl ExceptionCode {
     /// Both within ±99999.
@@ -142,7 +149,7 @@ pub struct DeviceHeadendStatus {
 
 /// The call that tells the program system what became of its sync request.
 #[must_use]
-pub fn acknowledge(ack: &EnrollmentAck, release: DacsRelease, code: ExceptionCode) -> DacsCall {
+pub fn acknowledge(ack: &SyncAck, release: DacsRelease, code: ExceptionCode) -> DacsCall {
     let by_device = release >= DacsRelease::DEVICE_STATUS && !ack.devices.is_empty();
     let mut exceptions = Vec::new();
     if !ack.response_code.is_success() {
@@ -191,11 +198,11 @@ fn patch_path(id: &SyncRequestId) -> String {
 }
 
 /// The reason of a negative ack, in words of ours where the DERMS gave none.
-fn reason(ack: &EnrollmentAck) -> String {
+fn reason(ack: &SyncAck) -> String {
     match (&ack.message, ack.response_code) {
         (Some(message), _) => message.clone(),
         (None, ResponseCode::Failure) => "The DERMS reports a technical failure without a reason".to_owned(),
-        (None, _) => "The DERMS refused the enrollment without a reason".to_owned(),
+        (None, _) => "The DERMS refused the message without a reason".to_owned(),
     }
 }
 

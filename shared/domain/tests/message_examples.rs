@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use domain::enrollment_ack::EnrollmentAck;
+use domain::derms_message::DermsMessage;
 use domain::enrollment_sync::EnrollmentSync;
-use domain::json::Problem;
+use domain::json::{Document, Problem};
+use domain::sync_ack::SyncAck;
 
 /// Pointer and reason of every fault, by file.
 type Faults = BTreeMap<String, Vec<(String, String)>>;
@@ -28,7 +29,7 @@ fn expected(flow: &str) -> Faults {
     faults
 }
 
-fn refused<T>(flow: &str, parse: impl Fn(&[u8]) -> Result<T, Problem>) -> Faults {
+fn refused(flow: &str, parse: &Check) -> Faults {
     let mut faults = Faults::new();
     let mut taken = 0;
     for file in fs::read_dir(examples(flow)).unwrap() {
@@ -38,7 +39,7 @@ fn refused<T>(flow: &str, parse: impl Fn(&[u8]) -> Result<T, Problem>) -> Faults
             continue;
         }
         match parse(&fs::read(&path).unwrap()) {
-            Ok(_) => {
+            Ok(()) => {
                 assert!(name.starts_with("valid-"), "{name} was taken");
                 taken += 1;
             }
@@ -53,14 +54,23 @@ fn refused<T>(flow: &str, parse: impl Fn(&[u8]) -> Result<T, Problem>) -> Faults
     faults
 }
 
-#[test]
-fn every_example_of_an_enrollment_sync_is_what_its_name_says() {
-    let flow = "dacs-derms-enrollment-sync";
-    assert_eq!(refused(flow, EnrollmentSync::parse), expected(flow));
+/// Reads a body only to say what is wrong with it.
+type Check = fn(&[u8]) -> Result<(), Problem>;
+
+fn message<M: DermsMessage>(body: &[u8]) -> Result<(), Problem> {
+    M::parse(body).map(drop)
 }
 
+const FLOWS: &[(&str, Check)] = &[
+    ("dacs-derms-enrollment-sync", message::<EnrollmentSync>),
+    ("derms-dacs-enrollment-ack", |body| SyncAck::parse(body).map(drop)),
+    ("derms-dacs-program-rules-ack", |body| SyncAck::from_document(&Document::parse(body)?).map(drop)),
+    ("derms-dacs-aggregators-ack", |body| SyncAck::from_document(&Document::parse(body)?).map(drop)),
+];
+
 #[test]
-fn every_example_of_an_enrollment_ack_is_what_its_name_says() {
-    let flow = "derms-dacs-enrollment-ack";
-    assert_eq!(refused(flow, EnrollmentAck::parse), expected(flow));
+fn every_example_is_what_its_name_says() {
+    for (flow, check) in FLOWS {
+        assert_eq!(refused(flow, check), expected(flow), "{flow}");
+    }
 }

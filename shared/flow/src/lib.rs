@@ -10,6 +10,7 @@
 //! sync_ack   telling DACS what became of its sync request
 //! device_calls  telling DACS of devices in a program event
 //! derms_ack  telling the DERMS what became of its message or file
+//! to_derms   messages of DACS to the DERMS, and what it says of them
 //! target     calls to a neighbour: rate, retry, deadline
 //! trigger    what starts a flow, as plain data
 //! file       the file pipeline: file → file and file → REST
@@ -33,6 +34,7 @@ pub mod stage;
 pub mod suite;
 pub mod sync_ack;
 pub mod target;
+pub mod to_derms;
 pub mod trigger;
 
 pub use error::{Failure, Rejected, Transient};

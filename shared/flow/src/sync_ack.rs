@@ -1,16 +1,19 @@
-//! Telling the program system what became of its sync request: the one logic of `derms-dacs-enrollment-ack`, which also
-//! `dacs-derms-enrollment-sync` uses for an answer that comes at once (contracts.md §2).
+//! Telling the program system what became of its sync request: the one logic behind acknowledgements that come by a flow of
+//! their own ([`AckCalls`]), at once with the answer to a message ([`crate::to_derms`]), or in a file.
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::enrollment_ack::EnrollmentAck;
+use domain::json::{Document, Problem};
 use domain::layout::RowFault;
+use domain::sync_ack::SyncAck;
 use domain::sync_request::{self, DacsCall, DacsRelease, ExceptionCode, Refusal};
+
+use serde_json::{Value, json};
 
 use crate::file::{CallRow, CallTarget};
 use crate::ledger::run::Run;
 use crate::lookups::LookupBook;
-use crate::message::Context;
+use crate::message::{Context, Forwarded, Ground, Identity, MessageCalls};
 use crate::ports::{Call, Method, Payload};
 use crate::target::TargetClient;
 use crate::trigger::Invocation;
@@ -45,7 +48,7 @@ impl SyncRequestAcks {
     ///
     /// # Errors
     /// As [`SyncRequestAcks::send`].
-    pub async fn acknowledge(&self, ack: &EnrollmentAck, context: &Context<'_>) -> Result<Acknowledged, Failure> {
+    pub async fn acknowledge(&self, ack: &SyncAck, context: &Context<'_>) -> Result<Acknowledged, Failure> {
         let wanted = sync_request::acknowledge(ack, self.release, self.exception);
         let body =
             serde_json::to_vec(&wanted.body).map_err(|e| Transient::because("writing the acknowledgement", e))?;
@@ -78,6 +81,53 @@ impl SyncRequestAcks {
                 Err(Transient::new(format!("DACS answered {} to an acknowledgement", answer.status)).into())
             }
         }
+    }
+}
+
+/// How an acknowledgement of the DERMS is read: with its devices or without.
+pub type ReadAck = fn(&Document<'_>) -> Result<SyncAck, Problem>;
+
+/// Which acknowledgement a body is. Its key is (`dacsMessageId`, body hash), because a positive one may follow a negative
+/// one; those of one sync request stay in order (contracts.md §2).
+///
+/// # Errors
+/// The [`Problem`] with every fault of the body.
+pub fn identify(read: ReadAck, body: &[u8]) -> Result<Identity, Problem> {
+    let document = Document::parse(body)?;
+    let ack = read(&document)?;
+    let body_hash = document.hash().to_string();
+    let id = ack.ordering_key();
+    Ok(Identity { key: format!("{id}#{body_hash}"), ordering: id.to_string(), body_hash })
+}
+
+/// The call of a flow that brings acknowledgements of the DERMS to DACS's sync requests (flows 6, 16 and 17). One that
+/// DACS has taken before is done (contracts.md §8).
+pub struct AckCalls {
+    /// DACS's sync requests.
+    pub acks: SyncRequestAcks,
+    /// How the flow reads its bodies.
+    pub read: ReadAck,
+}
+
+#[async_trait]
+impl MessageCalls for AckCalls {
+    async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure> {
+        let unreadable = |_| Rejected::new("stored message", "it cannot be read any more");
+        let ack = Document::parse(body).and_then(|document| (self.read)(&document)).map_err(unreadable)?;
+        let status = match self.acks.acknowledge(&ack, context).await? {
+            Acknowledged::Now => "ACKNOWLEDGED",
+            Acknowledged::Before => "ALREADY_ACKNOWLEDGED",
+        };
+        Ok(Forwarded::Taken(json!({ "messageKey": ack.dacs_message_id, "status": status })))
+    }
+
+    /// The contract has no answer to an acknowledgement.
+    fn negative(&self, _: &[u8], _: Ground, _: &str) -> Option<Value> {
+        None
+    }
+
+    async fn answer(&self, _: &Value, _: &Context<'_>) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

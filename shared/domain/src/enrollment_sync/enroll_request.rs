@@ -1,19 +1,20 @@
 //! The body of `POST /enroll`, the DERMS's side of an enrollment synchronization (contracts.md §5, documented by the
 //! vendor; the members marked [O] there are ours).
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{Action, Device, DeviceGroup, DeviceStatus, EnrollmentSync, SubscriptionStatus};
+use crate::derms_message::{utc_millis, utc_millis_of_some};
 use crate::ids::{
-    CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId, DeviceLocationId, Division,
-    HeadEndSystem, NicId, ProgramCode, ProgramExternalId, ProgramId, ServicePointId, SubscriptionId, SyncRequestId,
+    CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId, DeviceLocationId, Division, NicId,
+    ProgramCode, ProgramExternalId, ProgramId, ServicePointId, SubscriptionId, SyncRequestId,
 };
+use crate::lookups::{Lookups, MapName, Miss};
 use crate::time::Instant;
 
 /// What the DERMS is sent. Names of members are respelled here and nowhere else.
 ///
-/// Times are real UTC to the millisecond, as in `MsgAck`: the DERMS sees one spelling, whatever offset the program system
-/// writes. Absent ids stay absent; the action and the list of devices are always there, because an empty list is a
+/// Times are real UTC to the millisecond, as in `MsgAck`, head-ends in the DERMS's own codes (lookup HeadEndSystem). Absent ids stay absent; the action and the list of devices are always there, because an empty list is a
 /// statement and a missing one is not.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,11 +45,11 @@ struct SubscriptionInfo<'a> {
     subscription_type: Option<&'a str>,
     status: SubscriptionStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
-    program_id: Option<&'a ProgramId>,
+    program_id: Option<ProgramId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    program_code: Option<&'a ProgramCode>,
+    program_code: Option<ProgramCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    program_external_identifier: Option<&'a ProgramExternalId>,
+    program_external_identifier: Option<ProgramExternalId>,
     #[serde(flatten)]
     period: Period,
 }
@@ -75,7 +76,7 @@ struct ControllableDevice<'a> {
     device_id: &'a DeviceId,
     device_type: &'a str,
     specification: &'a str,
-    head_end_system: &'a HeadEndSystem,
+    head_end_system: &'a str,
     nic_id: &'a NicId,
     serial_number: &'a str,
     status: DeviceStatus,
@@ -103,12 +104,11 @@ struct Period {
 }
 
 impl<'a> EnrollRequest<'a> {
-    /// Where it is posted, after the DERMS's base URL.
-    pub const PATH: &'static str = "/enroll";
-
-    pub(super) fn new(message: &'a EnrollmentSync) -> Self {
+    pub(super) fn new(message: &'a EnrollmentSync, lookups: &'a Lookups) -> Result<Self, Miss> {
         let EnrollmentSync { sync_request_id, action, contact, subscription, location } = message;
-        Self {
+        let program = subscription.program.completed(lookups.programs())?;
+        let devices = location.devices.iter().map(|device| ControllableDevice::new(device, lookups));
+        Ok(Self {
             dacs_message_id: sync_request_id,
             action: *action,
             contact_info: ContactInfo {
@@ -120,9 +120,9 @@ impl<'a> EnrollRequest<'a> {
                 cis_account_id: subscription.cis_account_id.as_ref(),
                 subscription_type: subscription.subscription_type.as_deref(),
                 status: subscription.status,
-                program_id: subscription.program.id.as_ref(),
-                program_code: subscription.program.code.as_ref(),
-                program_external_identifier: subscription.program.external_id.as_ref(),
+                program_id: program.id,
+                program_code: program.code,
+                program_external_identifier: program.external_id,
                 period: subscription.period.into(),
             },
             location_info: LocationInfo {
@@ -131,26 +131,26 @@ impl<'a> EnrollRequest<'a> {
                 cis_premise_id: location.cis_premise_id.as_ref(),
                 cis_service_point_id: location.cis_service_point_id.as_ref(),
                 device_location_id: location.device_location_id.as_ref(),
-                controllable_devices: location.devices.iter().map(ControllableDevice::from).collect(),
+                controllable_devices: devices.collect::<Result<_, _>>()?,
             },
-        }
+        })
     }
 }
 
-impl<'a> From<&'a Device> for ControllableDevice<'a> {
-    fn from(device: &'a Device) -> Self {
-        Self {
+impl<'a> ControllableDevice<'a> {
+    fn new(device: &'a Device, lookups: &'a Lookups) -> Result<Self, Miss> {
+        Ok(Self {
             device_id: &device.device_id,
             device_type: &device.device_type,
             specification: &device.specification,
-            head_end_system: &device.head_end_system,
+            head_end_system: lookups.translate(MapName::HeadEndSystem, device.head_end_system.as_str())?,
             nic_id: &device.nic_id,
             serial_number: &device.serial_number,
             status: device.status,
             period: device.period.into(),
             replaces_device_id: device.replaces.as_ref(),
             device_groups: device.groups.iter().map(Group::from).collect(),
-        }
+        })
     }
 }
 
@@ -164,12 +164,4 @@ impl From<super::Period> for Period {
     fn from(period: super::Period) -> Self {
         Self { start: period.start, end: period.end }
     }
-}
-
-fn utc_millis<S: Serializer>(time: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.iso_millis())
-}
-
-fn utc_millis_of_some<S: Serializer>(time: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(Instant::iso_millis).serialize(serializer)
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::{
-    Action, Contact, Device, DeviceGroup, DeviceStatus, EnrollmentSync, LONGEST_TEXT, Location, Period, ProgramIds,
-    Subscription, SubscriptionStatus,
+    Action, Contact, Device, DeviceGroup, DeviceStatus, EnrollmentSync, LONGEST_TEXT, Location, Period, Subscription,
+    SubscriptionStatus,
 };
 use crate::ids::DeviceId;
 use crate::json::Object;
+use crate::program_ids::ProgramIds;
 use crate::time::Instant;
 
 /// `sendDetails`.
@@ -96,11 +97,7 @@ fn program(info: &Object<'_, '_>) -> ProgramIds {
     if !MEMBERS.into_iter().any(|name| info.has(name)) {
         info.fault("programId", "is required where neither programCode nor programExternalIdentifier is given");
     }
-    ProgramIds {
-        id: info.optional("programId"),
-        code: info.optional("programCode"),
-        external_id: info.optional("programExternalIdentifier"),
-    }
+    ProgramIds::read(info)
 }
 
 fn period(object: &Object<'_, '_>) -> Option<Period> {

@@ -52,8 +52,7 @@ fn an_action_given_is_kept() {
 #[test]
 fn the_sync_request_identifies_a_message_and_the_subscription_orders_it() {
     let sync = parse(&message("ACTIVE", &[])).unwrap();
-    assert_eq!(sync.message_key().as_str(), "10000000000001");
-    assert_eq!(sync.ordering_key().as_str(), "S-7001");
+    assert_eq!((sync.message_key(), sync.ordering_key()), ("10000000000001".to_owned(), "S-7001".to_owned()));
 }
 
 #[test]
@@ -105,32 +104,60 @@ fn a_replacement_reaches_the_derms_with_the_old_device_and_the_new() {
             ],
         },
     });
-    assert_eq!(serde_json::to_value(sync.enroll_request()).unwrap(), expected);
+    assert_eq!(sent(&sync).unwrap(), expected);
 }
 
 #[test]
 fn no_location_reaches_the_derms_as_an_empty_list_of_devices() {
     let mut inbound = message("INACTIVE", &[]);
     inbound["sendDetails"].as_object_mut().unwrap().remove("locationInfo");
-    let body = serde_json::to_value(parse(&inbound).unwrap().enroll_request()).unwrap();
+    let body = sent(&parse(&inbound).unwrap()).unwrap();
     assert_eq!(body["action"], "UNENROLL");
     assert_eq!(body["locationInfo"], json!({"controllableDevices": []}));
     assert_eq!(body["contactInfo"], json!({}));
 }
 
-/// The ids of a message's program after the lookup Program filled them in: `90000001,SUMMER-T,PRG-1` and `90000002,EV,`.
+/// Programs `90000001,SUMMER-T,PRG-1` and `90000002,EV,`; the head-end `HES-SOUTH` is `SOUTH` at the DERMS.
+fn lookups() -> Lookups {
+    let mut lookups = Lookups::shipped();
+    for (name, table) in [
+        ("Program", "programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-1\n90000002,EV,\n"),
+        ("HeadEndSystem", "key,value\nHES-SOUTH,SOUTH\nHES-NORTH,HES-NORTH\n"),
+    ] {
+        lookups.replace(crate::lookups::parse(name, table.as_bytes()).unwrap());
+    }
+    lookups
+}
+
+/// The body of the call, once it has been seen where it goes.
+fn sent(sync: &EnrollmentSync) -> Result<Value, String> {
+    let lookups = lookups();
+    let request = sync.request(&lookups).map_err(|miss| miss.to_string())?;
+    assert_eq!((request.method, request.path.as_str()), (Method::Post, "/enroll"));
+    Ok(serde_json::to_value(request.body).unwrap())
+}
+
+#[test]
+fn the_derms_gets_its_own_code_of_a_head_end_and_an_unknown_one_is_an_error() {
+    let mut inbound = message("ACTIVE", &[device("D1", "ACTIVE")]);
+    let mut at = |head_end: &str| {
+        inbound["sendDetails"]["locationInfo"]["controllableDevices"][0]["headEndSystem"] = head_end.into();
+        let body = sent(&parse(&inbound).unwrap())?;
+        Ok(body["locationInfo"]["controllableDevices"][0]["headEndSystem"].clone())
+    };
+    assert_eq!(at("HES-SOUTH"), Ok(json!("SOUTH")));
+    assert_eq!(at("HES-WEST"), Err("lookup HeadEndSystem has no entry for \"HES-WEST\"".to_owned()));
+}
+
+/// The ids of a message's program after the lookup Program filled them in.
 fn completed(ids: &Value) -> Result<Value, String> {
-    let mut lookups = crate::lookups::Lookups::default();
-    let table = b"programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-1\n90000002,EV,\n";
-    lookups.replace(crate::lookups::parse("Program", table).unwrap());
     let mut inbound = message("ACTIVE", &[]);
     let subscription = inbound["sendDetails"]["subscriptionInfo"].as_object_mut().unwrap();
     subscription.remove("programCode");
     subscription.extend(ids.as_object().unwrap().clone());
-    let mut sync = parse(&inbound).unwrap();
-    sync.complete_program(lookups.programs()).map_err(|miss| miss.to_string())?;
-    let ids = sync.subscription.program;
-    Ok(json!([ids.id, ids.code, ids.external_id]))
+    let body = sent(&parse(&inbound).unwrap())?;
+    let ids = &body["subscriptionInfo"];
+    Ok(json!([ids.get("programId"), ids.get("programCode"), ids.get("programExternalIdentifier")]))
 }
 
 #[test]

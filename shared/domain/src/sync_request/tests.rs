@@ -4,17 +4,13 @@ use serde_json::json;
 
 const NOT_REGISTERED: Registration = Registration::NotRegistered;
 
-fn ack(
-    response_code: ResponseCode,
-    message: Option<&str>,
-    devices: &[(&str, Registration, Option<&str>)],
-) -> EnrollmentAck {
+fn ack(response_code: ResponseCode, message: Option<&str>, devices: &[(&str, Registration, Option<&str>)]) -> SyncAck {
     let device = |(id, registration, message): &(&str, Registration, Option<&str>)| DeviceAck {
         device_id: id.parse().unwrap(),
         registration: *registration,
         message: message.map(str::to_owned),
     };
-    EnrollmentAck {
+    SyncAck {
         dacs_message_id: "10000000000001".parse().unwrap(),
         response_code,
         message: message.map(str::to_owned),
@@ -22,7 +18,7 @@ fn ack(
     }
 }
 
-fn call(release: &str, ack: &EnrollmentAck) -> DacsCall {
+fn call(release: &str, ack: &SyncAck) -> DacsCall {
     acknowledge(ack, release.parse().unwrap(), ExceptionCode::new(90_000, 1001).unwrap())
 }
 
@@ -57,7 +53,7 @@ fn a_negative_ack_brings_the_sync_request_to_error_with_the_reason() {
 #[test]
 fn a_negative_ack_without_a_reason_says_so() {
     let comments = |code| call("25.4", &ack(code, None, &[])).body.exception_info[0].comments.clone();
-    assert_eq!(comments(ResponseCode::Error), "The DERMS refused the enrollment without a reason");
+    assert_eq!(comments(ResponseCode::Error), "The DERMS refused the message without a reason");
     assert_eq!(comments(ResponseCode::Failure), "The DERMS reports a technical failure without a reason");
 }
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::sync_request::{DacsRelease, ExceptionCode};
 use jiff::Timestamp;
 
 use super::{Fifo, ManualClock, Notices, Objects, Reports, Table, Targets};
@@ -9,8 +10,9 @@ use crate::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlo
 use crate::ledger::Ledger;
 use crate::ledger::run::{Run, RunId};
 use crate::lookups::LookupBook;
-use crate::message::{BodyStore, MessageKit};
+use crate::message::{BodyStore, Context, MessageKit};
 use crate::ports::{Clock, Notifier, ObjectRef, Source};
+use crate::sync_ack::SyncRequestAcks;
 use crate::target::{Pacer, TargetClient};
 use crate::trigger::{Delivery, Invocation, Reply, Trigger};
 
@@ -146,6 +148,13 @@ impl World {
         TargetClient::new(name, Arc::new(target), pacer, ports, Duration::from_secs(20))
     }
 
+    /// Acknowledging sync requests of a DACS of `release`; `lookups` has [`crate::sync_ack::LOOKUPS`].
+    #[must_use]
+    pub fn sync_request_acks(&self, lookups: &LookupBook, release: DacsRelease, dacs: Targets) -> SyncRequestAcks {
+        let exception = ExceptionCode::default();
+        SyncRequestAcks { dacs: self.target("dacs", dacs), release, exception, lookups: lookups.clone() }
+    }
+
     /// An invocation by `owner` that may run for 120 seconds from now.
     #[must_use]
     pub fn invocation(&self, owner: &str) -> Invocation {
@@ -155,6 +164,12 @@ impl World {
             owner: owner.into(),
             correlation: format!("correlation-{owner}"),
         }
+    }
+
+    /// What the calls for a message are made with, within `invocation`.
+    #[must_use]
+    pub fn context<'a>(&self, invocation: &'a Invocation) -> Context<'a> {
+        Context { invocation, correlation: &invocation.correlation, attempt: "message#1" }
     }
 
     /// The notification that S3 sends for `object`, as the queue delivers it.

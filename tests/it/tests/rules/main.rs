@@ -11,6 +11,7 @@ mod dependencies;
 mod file_examples;
 mod file_world;
 mod message_examples;
+mod message_world;
 mod names;
 mod sizes;
 mod template;

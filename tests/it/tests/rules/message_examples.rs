@@ -4,92 +4,13 @@
 use std::collections::BTreeSet;
 
 use domain::json::Problem;
-use domain::sync_request::ExceptionCode;
-use flow::memory::{Targets, World};
-use flow::ports::{Call, Payload};
-use flow::sync_ack::SyncRequestAcks;
-use flow::trigger::{HttpReply, HttpRequest, Reply, Trigger};
+use flow::ports::Call;
+use flow::trigger::HttpReply;
 use it::examples::{self, Example};
 use it::repo;
 use serde_json::{Value, json};
 
-/// What the DERMS answers: it takes what it was sent.
-const TAKEN: &str =
-    r#"{"MsgAck":{"ackType":"SUCCESS","whenISO":"2026-07-01T10:00:00.000Z","responses":{"response":[]}}}"#;
-
-/// The programs of the examples.
-const PROGRAMS: &str = "programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-SUMMER-T\n";
-
-/// One of the two message flows, in a world of its own.
-struct Door {
-    name: &'static str,
-    world: World,
-    derms: Targets,
-    dacs: Targets,
-}
-
-impl Door {
-    fn new(name: &'static str) -> Self {
-        let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
-        world.objects.put(flow::memory::CONFIG, "lookups/Program.csv", PROGRAMS);
-        Self { name, world, derms: Targets::answering(200, TAKEN), dacs: Targets::answering(200, "") }
-    }
-
-    /// The doors of both flows.
-    fn both() -> [Self; 2] {
-        [Self::new(dacs_derms_enrollment_sync::NAME), Self::new(derms_dacs_enrollment_ack::NAME)]
-    }
-
-    async fn handle(&self, trigger: Trigger) -> Reply {
-        let world = &self.world;
-        let lookups = world.lookups(self.name, dacs_derms_enrollment_sync::LOOKUPS);
-        let acks = SyncRequestAcks {
-            dacs: world.target("dacs", self.dacs.clone()),
-            release: "25.4".parse().unwrap(),
-            exception: ExceptionCode::new(90_000, 1).unwrap(),
-            lookups: lookups.clone(),
-        };
-        let invocation = world.invocation("one");
-        if self.name == dacs_derms_enrollment_sync::NAME {
-            use dacs_derms_enrollment_sync::{Calls, Flow, LOOKUPS};
-            let calls = Calls { derms: world.target("derms", self.derms.clone()), acks, lookups };
-            Flow { kit: world.message_kit(self.name, LOOKUPS), calls }.handle(trigger, invocation).await.unwrap()
-        } else {
-            use derms_dacs_enrollment_ack::{Calls, Flow, LOOKUPS};
-            Flow { kit: world.message_kit(self.name, LOOKUPS), calls: Calls { acks } }
-                .handle(trigger, invocation)
-                .await
-                .unwrap()
-        }
-    }
-
-    async fn post(&self, body: impl Into<bytes::Bytes>) -> HttpReply {
-        let request = HttpRequest {
-            body: body.into(),
-            content_type: Some("application/json".into()),
-            request_id: format!("request-{}", self.world.queue.sent().len()),
-            correlation: "correlation".into(),
-            path: "/".into(),
-            query: Default::default(),
-            claims: Default::default(),
-        };
-        match self.handle(Trigger::Http(request)).await {
-            Reply::Http(reply) => reply,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Lets the worker take what is queued, and says what was called: at the DERMS, and at DACS.
-    async fn work(&self) -> (Vec<Call>, Vec<Call>) {
-        assert_eq!(self.handle(Trigger::Queue(self.world.queue.take(10))).await, Reply::Batch { failed: vec![] });
-        (self.derms.calls(), self.dacs.calls())
-    }
-}
-
-fn body(call: &Call) -> Value {
-    let Payload::Json(body) = &call.payload else { panic!("no JSON") };
-    serde_json::from_slice(body).unwrap()
-}
+use crate::message_world::{Door, FLOWS, body};
 
 /// Pointer and reason of every fault of a problem document.
 fn faults(reply: &HttpReply) -> BTreeSet<(String, String)> {
@@ -98,9 +19,16 @@ fn faults(reply: &HttpReply) -> BTreeSet<(String, String)> {
     errors.map(|fault| (fault["pointer"].as_str().unwrap().into(), fault["reason"].as_str().unwrap().into())).collect()
 }
 
+#[test]
+fn every_message_flow_is_held_by_its_examples() {
+    let messages = |flow: &String| repo::entries(format!("events/{flow}")).contains("schema.json");
+    let flows: BTreeSet<_> = repo::flows().into_iter().filter(messages).collect();
+    assert_eq!(FLOWS.iter().map(|flow| flow.name.to_owned()).collect::<BTreeSet<_>>(), flows);
+}
+
 #[tokio::test]
 async fn every_invalid_message_is_answered_400_with_each_fault_and_leaves_nothing_behind() {
-    for door in Door::both() {
+    for door in FLOWS.iter().map(|flow| Door::new(flow.name)) {
         let mut expected = examples::expected(door.name);
         for Example { name, bytes } in examples::of(door.name) {
             if !name.starts_with("invalid-") {
@@ -120,35 +48,32 @@ async fn every_invalid_message_is_answered_400_with_each_fault_and_leaves_nothin
 
 #[tokio::test]
 async fn every_valid_message_is_accepted_and_reaches_its_target() {
-    for Example { name, bytes } in examples::of(dacs_derms_enrollment_sync::NAME) {
-        if !name.starts_with("valid-") {
-            continue;
+    for flow in FLOWS {
+        for Example { name, bytes } in examples::of(flow.name) {
+            if !name.starts_with("valid-") {
+                continue;
+            }
+            let door = Door::new(flow.name);
+            let message: Value = serde_json::from_slice(&bytes).unwrap();
+            let id = message.pointer(flow.id).unwrap();
+            assert_eq!(door.post(bytes).await.status, 202, "{}/{name}", flow.name);
+            let (derms, dacs) = door.work().await;
+            for (calls, place) in [(derms, flow.derms), (dacs, flow.dacs)] {
+                let seen: Vec<_> = calls.iter().map(|call| found(call, place)).collect();
+                let wanted: Vec<_> = place.map(|_| id.clone()).into_iter().collect();
+                assert_eq!(seen, wanted, "{}/{name}: {:?}", flow.name, door.world.notices.all());
+            }
         }
-        let door = Door::new(dacs_derms_enrollment_sync::NAME);
-        let message: Value = serde_json::from_slice(&bytes).unwrap();
-        let id = &message["sendDetails"]["syncRequestId"];
-        assert_eq!(door.post(bytes).await.status, 202, "{name}");
-        let (derms, dacs) = door.work().await;
-        assert_eq!((derms.len(), dacs.len()), (1, 1), "{name}: {:?}", door.world.notices.all());
-        assert_eq!(&body(&derms[0])["dacsMessageId"], id, "{name}");
-        assert_eq!((&body(&dacs[0])["syncRequestId"], &body(&dacs[0])["hasError"]), (id, &json!(false)), "{name}");
     }
-    for Example { name, bytes } in examples::of(derms_dacs_enrollment_ack::NAME) {
-        if !name.starts_with("valid-") {
-            continue;
-        }
-        let door = Door::new(derms_dacs_enrollment_ack::NAME);
-        let message: Value = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(door.post(bytes).await.status, 202, "{name}");
-        let (_, dacs) = door.work().await;
-        assert_eq!(dacs.len(), 1, "{name}");
-        assert_eq!(body(&dacs[0])["syncRequestId"], message["dacsMessageId"], "{name}");
-    }
+}
+
+fn found(call: &Call, place: Option<&str>) -> Value {
+    place.and_then(|place| body(call).pointer(place).cloned()).unwrap_or_else(|| panic!("{call:?}"))
 }
 
 #[tokio::test]
 async fn a_message_over_the_limit_is_answered_413_and_leaves_nothing_behind() {
-    for door in Door::both() {
+    for door in FLOWS.iter().map(|flow| Door::new(flow.name)) {
         let valid = examples::of(door.name).into_iter().find(|example| example.name.starts_with("valid-")).unwrap();
         let mut message: Value = serde_json::from_slice(&valid.bytes).unwrap();
         message["padding"] = json!("x".repeat(domain::json::BODY_LIMIT));

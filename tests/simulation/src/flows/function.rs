@@ -11,8 +11,9 @@ use flow::lookups::LookupBook;
 use flow::memory::{BODIES, CONFIG, REJECTS};
 use flow::message::{BodyStore, MessageKit};
 use flow::ports::{Clock, Notifier, Outlet, Queue, Source, Store};
-use flow::sync_ack::{self, SyncRequestAcks};
+use flow::sync_ack::{self, AckCalls, SyncRequestAcks};
 use flow::target::{Pacer, TargetClient};
+use flow::to_derms::SyncCalls;
 use flow::trigger::{Invocation, Reply, Trigger};
 use jiff::SignedDuration;
 
@@ -77,16 +78,14 @@ impl Function {
             }
             FlowId::EnrollmentSync => {
                 let kit = wiring.message_kit(dacs_derms_enrollment_sync::LOOKUPS);
-                let calls = dacs_derms_enrollment_sync::Calls {
-                    derms: wiring.derms(),
-                    acks: wiring.acks(&kit.lookups),
-                    lookups: kit.lookups.clone(),
-                };
+                let derms = flow::to_derms::Derms { target: wiring.derms(), lookups: kit.lookups.clone() };
+                let calls = SyncCalls::new(derms, wiring.acks(&kit.lookups));
                 Self::EnrollmentSync(dacs_derms_enrollment_sync::Flow { kit, calls })
             }
             FlowId::EnrollmentAck => {
                 let kit = wiring.message_kit(sync_ack::LOOKUPS);
-                let calls = derms_dacs_enrollment_ack::Calls { acks: wiring.acks(&kit.lookups) };
+                let acks = wiring.acks(&kit.lookups);
+                let calls = AckCalls { acks, read: derms_dacs_enrollment_ack::READ };
                 Self::EnrollmentAck(derms_dacs_enrollment_ack::Flow { kit, calls })
             }
         }

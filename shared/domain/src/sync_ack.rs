@@ -1,12 +1,12 @@
-//! Flow `derms-dacs-enrollment-ack`: what the DERMS says of an enrollment synchronization, whichever way it comes.
+//! What the DERMS says of a synchronization (flows 2, 3 and 5), whichever way it comes.
 //!
 //! ```text
-//! POST /v1/derms/enrollment-ack ──EnrollmentAck::parse──┐
-//!                                                       ├─▶ EnrollmentAck ──▶ sync_request::acknowledge ──▶ DACS
-//! answer of POST /enroll (MsgAck) ──from_msg_ack────────┘
+//! POST /v1/derms/enrollment-ack ─────────────────────parse_with_devices──┐
+//! POST /v1/derms/program-rules-ack, aggregators-ack ─parse───────────────┼─▶ SyncAck ─▶ sync_request::acknowledge ─▶ DACS
+//! answer of the call itself (MsgAck) ────────────────from_msg_ack────────┘
 //! ```
 //!
-//! One type, so that there is one logic behind it.
+//! One type, so that there is one logic behind it. Only an enrollment has devices to tell of.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -14,7 +14,6 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::enrollment_sync::{Action, Device, DeviceStatus, EnrollmentSync};
 use crate::ids::{DeviceId, SyncRequestId};
 use crate::json::{Document, Object, Problem};
 use crate::msg_ack::{MsgAck, Response, ResponseCode, UnknownCode};
@@ -24,11 +23,11 @@ use crate::sync_request::cut;
 /// program system (contracts.md §4).
 pub const LONGEST_MESSAGE: usize = 2000;
 
-/// An acknowledgement of one enrollment synchronization. Serializes as it travels:
+/// An acknowledgement of one synchronization. Serializes as it travels:
 /// `{dacsMessageId, responseCode, message?, devices[]{deviceId, registration, message?}}` (contracts.md §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EnrollmentAck {
+pub struct SyncAck {
     /// The synchronization it answers: its `syncRequestId`.
     pub dacs_message_id: SyncRequestId,
     /// Taken or not.
@@ -36,7 +35,8 @@ pub struct EnrollmentAck {
     /// Why not, for the people at the program system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The devices whose registration it tells, none twice; may be fewer than the message had.
+    /// The devices whose registration it tells, none twice; may be fewer than the message had, and none unless it was an
+    /// enrollment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceAck>,
 }
@@ -91,27 +91,50 @@ impl FromStr for Registration {
     }
 }
 
+/// A device of the message that is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The device.
+    pub device_id: &'a DeviceId,
+    /// Whether it was to leave its head-end.
+    pub leaves: bool,
+}
+
 /// The DERMS answered with the acknowledgement of another message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the MsgAck answers another message: response {0} carries another dacsMessageId")]
 pub struct AnswersAnother(pub usize);
 
-impl EnrollmentAck {
-    /// Parses and checks a body that the DERMS posts.
-    ///
-    /// # Errors
-    /// Every fault, as a [`Problem`].
-    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
-        Self::from_document(&Document::parse(body)?)
-    }
-
-    /// Checks a body that is parsed already (its hash is needed too: the message key of acks is `dacsMessageId` with the
-    /// body hash, because a positive ack may follow a negative one).
+impl SyncAck {
+    /// Checks a body that the DERMS posts, `{dacsMessageId, responseCode, message?}` (contracts.md §5, flows 16 and 17).
     ///
     /// # Errors
     /// Every fault, as a [`Problem`].
     pub fn from_document(document: &Document<'_>) -> Result<Self, Problem> {
         document.read(read_ack)
+    }
+
+    /// The same with `devices[]` (contracts.md §5, flow 6).
+    ///
+    /// # Errors
+    /// Every fault, as a [`Problem`].
+    pub fn with_devices(document: &Document<'_>) -> Result<Self, Problem> {
+        document.read(|object| {
+            let ack = read_ack(object);
+            let devices = object.objects("devices", read_device);
+            if let Some(devices) = &devices {
+                each_device_is_told_once(object, devices);
+            }
+            Some(Self { devices: devices?, ..ack? })
+        })
+    }
+
+    /// Parses and checks a body with all that an acknowledgement may tell.
+    ///
+    /// # Errors
+    /// Every fault, as a [`Problem`].
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        Self::with_devices(&Document::parse(body)?)
     }
 
     /// What is kept in order (contracts.md §2).
@@ -131,8 +154,8 @@ impl EnrollmentAck {
         }
     }
 
-    /// Reads the DERMS's immediate answer to `sent`. A FAILURE among them is for the caller to retry first (contracts.md §5:
-    /// "A synchronous FAILURE from DERMS is retried, then Error").
+    /// Reads the DERMS's immediate answer to message `sent`, which had these devices. A FAILURE among them is for the caller
+    /// to retry first (contracts.md §5: "A synchronous FAILURE from DERMS is retried, then Error").
     ///
     /// **Interpretation:** a response whose `id` is a device of `sent` is about that device, every other one about the
     /// message. A device's `value` is its registration if it is one of the three codes; otherwise a SUCCESS means that what
@@ -142,24 +165,20 @@ impl EnrollmentAck {
     ///
     /// # Errors
     /// [`AnswersAnother`] if a response carries another message's `dacsMessageId`.
-    pub fn from_msg_ack(ack: &MsgAck, sent: &EnrollmentSync) -> Result<Self, AnswersAnother> {
-        let ours = sent.sync_request_id.as_str();
+    pub fn from_msg_ack(ack: &MsgAck, sent: &SyncRequestId, devices: &[Asked<'_>]) -> Result<Self, AnswersAnother> {
+        let ours = sent.as_str();
         let strange = |it: &Response| it.dacs_message_id.as_deref().is_some_and(|id| id != ours);
         if let Some(position) = ack.responses.iter().position(strange) {
             return Err(AnswersAnother(position));
         }
-        let mut answer = Self {
-            dacs_message_id: sent.sync_request_id.clone(),
-            response_code: ack.ack_type,
-            message: None,
-            devices: Vec::new(),
-        };
-        let mut untold: HashMap<&str, Option<&Device>> =
-            sent.location.devices.iter().map(|device| (device.device_id.as_str(), Some(device))).collect();
+        let mut answer =
+            Self { dacs_message_id: sent.clone(), response_code: ack.ack_type, message: None, devices: Vec::new() };
+        let mut untold: HashMap<&str, Option<Asked<'_>>> =
+            devices.iter().map(|device| (device.device_id.as_str(), Some(*device))).collect();
         for response in &ack.responses {
             let id = response.id.as_deref().filter(|id| *id != ours);
             match id.and_then(|id| untold.get_mut(id)).map(Option::take) {
-                Some(Some(device)) => answer.devices.push(device_ack(device, sent.action, response)),
+                Some(Some(device)) => answer.devices.push(device_ack(device, response)),
                 Some(None) => {} // Told before.
                 None => answer.take(response),
             }
@@ -189,10 +208,9 @@ fn shortened(mut reason: String) -> String {
     reason
 }
 
-fn device_ack(device: &Device, action: Action, response: &Response) -> DeviceAck {
+fn device_ack(device: Asked<'_>, response: &Response) -> DeviceAck {
     let told = response.value.as_deref().and_then(|value| value.parse().ok());
-    let leaving = action == Action::Unenroll || device.status == DeviceStatus::Removed;
-    let registration = told.unwrap_or(match (response.response_code.is_success(), leaving) {
+    let registration = told.unwrap_or(match (response.response_code.is_success(), device.leaves) {
         (true, true) => Registration::Deregistered,
         (true, false) | (false, true) => Registration::Registered,
         (false, false) => Registration::NotRegistered,
@@ -201,19 +219,16 @@ fn device_ack(device: &Device, action: Action, response: &Response) -> DeviceAck
     DeviceAck { device_id: device.device_id.clone(), registration, message: reason.map(shortened) }
 }
 
-fn read_ack(ack: &Object<'_, '_>) -> Option<EnrollmentAck> {
+/// Without its devices.
+fn read_ack(ack: &Object<'_, '_>) -> Option<SyncAck> {
     let dacs_message_id = ack.required("dacsMessageId");
     let response_code = ack.required("responseCode");
     let message = ack.text("message", LONGEST_MESSAGE);
-    let devices = ack.objects("devices", read_device);
-    if let Some(devices) = &devices {
-        each_device_is_told_once(ack, devices);
-    }
-    Some(EnrollmentAck {
+    Some(SyncAck {
         dacs_message_id: dacs_message_id?,
         response_code: response_code?,
         message: message.map(str::to_owned),
-        devices: devices?,
+        devices: Vec::new(),
     })
 }
 

@@ -2,28 +2,6 @@ use super::*;
 use proptest::prelude::*;
 use serde_json::json;
 
-/// An enrollment of D1 and D2 that takes D0 away.
-fn sent() -> EnrollmentSync {
-    let device = |id: &str, status: &str| {
-        json!({
-            "deviceId": id, "deviceType": "THERMOSTAT", "specification": "ECO-T100", "headEndSystem": "HES-NORTH",
-            "nicId": format!("nic-{id}"), "serialNumber": "SN-1", "status": status,
-            "startDateTime": "2026-06-01T00:00:00Z",
-        })
-    };
-    let message = json!({"sendDetails": {
-        "syncRequestId": "10000000000001",
-        "subscriptionInfo": {
-            "subscriptionId": "S-1", "status": "ACTIVE", "programCode": "SUMMER-T", "startDateTime": "2026-06-01T00:00:00Z",
-        },
-        "locationInfo": {
-            "servicePointId": "SP-1",
-            "controllableDevices": [device("D0", "REMOVED"), device("D1", "ACTIVE"), device("D2", "ACTIVE")],
-        },
-    }});
-    EnrollmentSync::parse(message.to_string().as_bytes()).unwrap()
-}
-
 fn response(id: &str, value: &str, code: ResponseCode) -> Response {
     Response {
         id: Some(id.to_owned()),
@@ -34,8 +12,15 @@ fn response(id: &str, value: &str, code: ResponseCode) -> Response {
     }
 }
 
-fn answered(ack_type: ResponseCode, responses: Vec<Response>) -> EnrollmentAck {
-    EnrollmentAck::from_msg_ack(&MsgAck { ack_type, when: None, responses }, &sent()).unwrap()
+/// Of an enrollment of D1 and D2 that takes D0 away.
+fn read(ack: &MsgAck) -> Result<SyncAck, AnswersAnother> {
+    let ids = ["D0", "D1", "D2"].map(|id| id.parse::<DeviceId>().unwrap());
+    let devices: Vec<_> = ids.iter().map(|device_id| Asked { device_id, leaves: device_id.as_str() == "D0" }).collect();
+    SyncAck::from_msg_ack(ack, &"10000000000001".parse().unwrap(), &devices)
+}
+
+fn answered(ack_type: ResponseCode, responses: Vec<Response>) -> SyncAck {
+    read(&MsgAck { ack_type, when: None, responses }).unwrap()
 }
 
 use ResponseCode::{Error, Failure, Success};
@@ -43,7 +28,7 @@ use ResponseCode::{Error, Failure, Success};
 #[test]
 fn a_positive_answer_is_a_positive_ack() {
     let ack = answered(Success, vec![response("10000000000001", "delivered=1;failed=0", Success)]);
-    let expected = EnrollmentAck {
+    let expected = SyncAck {
         dacs_message_id: "10000000000001".parse().unwrap(),
         response_code: Success,
         message: None,
@@ -102,12 +87,12 @@ fn the_answer_to_another_message_is_not_taken_for_ours() {
     let mut other = response("x", "y", Success);
     other.dacs_message_id = Some("10000000000002".to_owned());
     let ack = MsgAck { ack_type: Success, when: None, responses: vec![response("x", "y", Success), other] };
-    assert_eq!(EnrollmentAck::from_msg_ack(&ack, &sent()), Err(AnswersAnother(1)));
+    assert_eq!(read(&ack), Err(AnswersAnother(1)));
 }
 
 #[test]
 fn a_synchronization_given_up_is_a_failure_with_its_reason() {
-    let ack = EnrollmentAck::given_up("10000000000001".parse().unwrap(), "no answer for 24 hours".to_owned());
+    let ack = SyncAck::given_up("10000000000001".parse().unwrap(), "no answer for 24 hours".to_owned());
     assert_eq!((ack.response_code, ack.message.as_deref()), (Failure, Some("no answer for 24 hours")));
 }
 
@@ -116,17 +101,17 @@ fn an_ack_of_ours_can_be_read_back_however_long_the_reasons_were() {
     let long = "é".repeat(3000);
     let about_device = response("D1", &long, Error);
     let acks = [
-        EnrollmentAck::given_up("10000000000001".parse().unwrap(), long.clone()),
+        SyncAck::given_up("10000000000001".parse().unwrap(), long.clone()),
         answered(Error, vec![response("SP-1", &long, Error), about_device]),
     ];
     for ack in acks {
-        assert_eq!(EnrollmentAck::parse(&serde_json::to_vec(&ack).unwrap()), Ok(ack));
+        assert_eq!(SyncAck::parse(&serde_json::to_vec(&ack).unwrap()), Ok(ack));
     }
 }
 
 #[test]
 fn an_ack_travels_under_the_contracts_names() {
-    let ack = EnrollmentAck {
+    let ack = SyncAck {
         dacs_message_id: "10000000000001".parse().unwrap(),
         response_code: Error,
         message: Some("no route".to_owned()),
@@ -152,11 +137,11 @@ prop_compose! {
             prop::sample::select(vec![Registration::Registered, Registration::NotRegistered, Registration::Deregistered]),
             prop::option::of("[!-~é☀]{1,20}"),
         ), 0..5),
-    ) -> EnrollmentAck {
+    ) -> SyncAck {
         let device = |(id, (registration, message)): (String, _)| {
             DeviceAck { device_id: id.parse().unwrap(), registration, message }
         };
-        EnrollmentAck {
+        SyncAck {
             dacs_message_id: id.parse().unwrap(),
             response_code,
             message,
@@ -168,6 +153,15 @@ prop_compose! {
 proptest! {
     #[test]
     fn an_ack_reads_back_as_it_was_printed(ack in any_ack()) {
-        prop_assert_eq!(EnrollmentAck::parse(&serde_json::to_vec(&ack).unwrap()), Ok(ack));
+        prop_assert_eq!(SyncAck::parse(&serde_json::to_vec(&ack).unwrap()), Ok(ack));
     }
+}
+
+#[test]
+fn an_acknowledgement_without_devices_ignores_what_stands_there() {
+    let body = br#"{"dacsMessageId":"10000000000001","responseCode":"SUCCESS","devices":"none"}"#;
+    let document = Document::parse(body).unwrap();
+    assert!(SyncAck::from_document(&document).unwrap().devices.is_empty());
+    let refused = SyncAck::with_devices(&document).unwrap_err();
+    assert_eq!(refused.to_string(), "400 The message is not valid: /devices is text where a list is expected");
 }

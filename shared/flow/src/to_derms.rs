@@ -1,0 +1,158 @@
+//! Messages of DACS to the DERMS: what the flows of this direction do alike.
+//!
+//! ```text
+//! DACS ─ POST ─▶ door ─▶ queue ─▶ worker ─ call ─▶ DERMS
+//!   ▲                               │ 200 MsgAck     │ 202: later, through a flow of its own
+//!   └── Synchronized | Error ◀──────┘ ◀──────────────┘
+//! ```
+//!
+//! A flow brings its message type ([`DermsMessage`]): how it is read, known and ordered, and the call that it becomes.
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::derms_message::{self, DermsMessage, Synchronization};
+use domain::json::{Document, Problem};
+use domain::msg_ack::{MsgAck, ResponseCode};
+use domain::sync_ack::SyncAck;
+use serde_json::{Value, json};
+
+use crate::lookups::LookupBook;
+use crate::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls};
+use crate::ports::{Call, Method, Payload};
+use crate::sync_ack::SyncRequestAcks;
+use crate::target::TargetClient;
+use crate::{Failure, Rejected, Transient};
+
+/// Which message a body is.
+///
+/// # Errors
+/// The [`Problem`] with every fault of the body.
+pub fn identify<M: DermsMessage>(body: &[u8]) -> Result<Identity, Problem> {
+    let document = Document::parse(body)?;
+    let message = M::from_document(&document)?;
+    let body_hash = document.hash().to_string();
+    Ok(Identity { key: message.message_key(), ordering: message.ordering_key(), body_hash })
+}
+
+/// A stored body, which the door has read before.
+///
+/// # Errors
+/// [`Rejected`] when this version cannot read it any more.
+pub fn stored<M: DermsMessage>(body: &[u8]) -> Result<M, Rejected> {
+    M::parse(body).map_err(|_| Rejected::new("stored message", "it cannot be read any more"))
+}
+
+/// The DERMS, and the lookups that its codes come from.
+pub struct Derms {
+    /// The DERMS.
+    pub target: TargetClient,
+    /// The lookups of the flow's messages.
+    pub lookups: LookupBook,
+}
+
+/// What the DERMS made of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// SUCCESS or ERROR, at once.
+    Now(MsgAck),
+    /// 202: it has it, and will say later.
+    Later,
+}
+
+impl Derms {
+    /// Makes the call that `message` becomes. A FAILURE is the DERMS's machinery's, and is retried (contracts.md §5).
+    ///
+    /// # Errors
+    /// [`Failure::Rejected`] when a lookup lacks a value, or the DERMS refuses the form of the call.
+    pub async fn tell<M: DermsMessage>(&self, message: &M, context: &Context<'_>) -> Result<Said, Failure> {
+        let call = self.call(message, context).await?;
+        let answer = self.target.call(&call, context.invocation.deadline).await?;
+        match answer.status {
+            200 => now(&answer.body),
+            202 => Ok(Said::Later),
+            400..500 => Err(Rejected::new(message.message_key(), answer.refusal("the DERMS")).into()),
+            status => Err(Transient::new(format!("the DERMS answered {status} to {}", call.path)).into()),
+        }
+    }
+
+    async fn call<M: DermsMessage>(&self, message: &M, context: &Context<'_>) -> Result<Call, Failure> {
+        let lookups = self.lookups.current().await?;
+        let request = message.request(&lookups);
+        let request = request.map_err(|miss| Rejected::new(message.message_key(), miss.to_string()))?;
+        let body = serde_json::to_vec(&request.body).map_err(|e| Transient::because("writing the message", e))?;
+        let method = match request.method {
+            derms_message::Method::Post => Method::Post,
+            derms_message::Method::Put => Method::Put,
+        };
+        let payload = Payload::Json(Bytes::from(body));
+        Ok(Call { method, path: request.path, payload, correlation: context.correlation.to_owned() })
+    }
+}
+
+fn now(body: &[u8]) -> Result<Said, Failure> {
+    let unreadable = |_| Transient::new("the DERMS answered 200 with something that is no MsgAck");
+    let ack = MsgAck::parse(body).map_err(unreadable)?;
+    match ack.ack_type {
+        ResponseCode::Failure => Err(Transient::new("the DERMS answered FAILURE").into()),
+        ResponseCode::Success | ResponseCode::Error => Ok(Said::Now(ack)),
+    }
+}
+
+/// The calls of a flow whose messages the DERMS acknowledges, at once or later, and whose acknowledgements go to DACS's
+/// sync request (flows 2, 3 and 5). Each call is an upsert by its id, so one that is made twice is harmless; a message that
+/// ended in Error is corrected and sent again (contracts.md §8).
+pub struct SyncCalls<M> {
+    derms: Derms,
+    acks: SyncRequestAcks,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M> SyncCalls<M> {
+    /// The messages `M` to `derms`, and what it says of them to `acks`.
+    #[must_use]
+    pub fn new(derms: Derms, acks: SyncRequestAcks) -> Self {
+        Self { derms, acks, message: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<M: Synchronization + Send + Sync> MessageCalls for SyncCalls<M> {
+    async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure> {
+        let message: M = stored(body)?;
+        match self.derms.tell(&message, context).await? {
+            Said::Now(ack) => answered(&ack, &message),
+            Said::Later => {
+                Ok(Forwarded::Awaited(json!({ "messageKey": message.message_key(), "status": "AWAITING_ACK" })))
+            }
+        }
+    }
+
+    fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value> {
+        let message: M = stored(body).ok()?;
+        let mut ack = SyncAck::given_up(message.sync_request_id().clone(), reason.to_owned());
+        if ground == Ground::Business {
+            ack.response_code = ResponseCode::Error;
+        }
+        serde_json::to_value(&ack).ok()
+    }
+
+    async fn answer(&self, ack: &Value, context: &Context<'_>) -> Result<(), Failure> {
+        let unreadable = |_| Transient::new("reading the kept acknowledgement");
+        let ack = SyncAck::parse(ack.to_string().as_bytes()).map_err(unreadable)?;
+        self.acks.acknowledge(&ack, context).await.map(|_| ())
+    }
+}
+
+/// What the DERMS's immediate answer means for the sync request.
+fn answered<M: Synchronization>(ack: &MsgAck, message: &M) -> Result<Forwarded, Failure> {
+    let ack = SyncAck::from_msg_ack(ack, message.sync_request_id(), &message.devices());
+    let ack = ack.map_err(|e| Transient::because("reading the DERMS's answer", e))?;
+    if ack.response_code == ResponseCode::Failure {
+        return Err(Transient::new("the DERMS answered FAILURE").into());
+    }
+    let refused = (!ack.response_code.is_success()).then(|| "the DERMS refused the message".to_owned());
+    let ack = serde_json::to_value(&ack).map_err(|e| Transient::because("keeping the acknowledgement", e))?;
+    Ok(Forwarded::Answered(Answer { ack, refused }))
+}

@@ -1,0 +1,129 @@
+//! The message flows as they are deployed, over the in-memory ports.
+
+use bytes::Bytes;
+use domain::derms_message::Synchronization;
+use flow::memory::{CONFIG, Targets, World};
+use flow::ports::{Call, Payload};
+use flow::sync_ack::{AckCalls, ReadAck};
+use flow::to_derms::{Derms, SyncCalls};
+use flow::trigger::{HttpReply, HttpRequest, Reply, Trigger};
+use serde_json::Value;
+
+/// What the DERMS answers: it takes what it was sent.
+const TAKEN: &str =
+    r#"{"MsgAck":{"ackType":"SUCCESS","whenISO":"2026-07-01T10:00:00.000Z","responses":{"response":[]}}}"#;
+
+/// The programs of the examples.
+const PROGRAMS: &str = "programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-SUMMER-T\n";
+
+/// A message flow, and what a valid message of it comes to.
+pub struct Flow {
+    /// Its name.
+    pub name: &'static str,
+    /// Where a message has its id.
+    pub id: &'static str,
+    /// Where the DERMS finds it in its one call, if there is one.
+    pub derms: Option<&'static str>,
+    /// Where DACS finds it in its one call, if there is one.
+    pub dacs: Option<&'static str>,
+}
+
+const fn synchronization(name: &'static str, id: &'static str) -> Flow {
+    Flow { name, id, derms: Some("/dacsMessageId"), dacs: Some("/syncRequestId") }
+}
+
+const fn acknowledgement(name: &'static str) -> Flow {
+    Flow { name, id: "/dacsMessageId", derms: None, dacs: Some("/syncRequestId") }
+}
+
+/// All of them.
+pub const FLOWS: &[Flow] = &[
+    synchronization(dacs_derms_enrollment_sync::NAME, "/sendDetails/syncRequestId"),
+    acknowledgement(derms_dacs_enrollment_ack::NAME),
+    acknowledgement(derms_dacs_program_rules_ack::NAME),
+    acknowledgement(derms_dacs_aggregators_ack::NAME),
+];
+
+/// A message flow in a world of its own, whose neighbours take everything.
+pub struct Door {
+    /// The flow's name.
+    pub name: &'static str,
+    /// Its ports.
+    pub world: World,
+    derms: Targets,
+    dacs: Targets,
+}
+
+impl Door {
+    /// Of a flow.
+    pub fn new(name: &'static str) -> Self {
+        let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
+        world.objects.put(CONFIG, "lookups/Program.csv", PROGRAMS);
+        Self { name, world, derms: Targets::answering(200, TAKEN), dacs: Targets::answering(200, "") }
+    }
+
+    async fn handle(&self, trigger: Trigger) -> Reply {
+        let (world, invocation) = (&self.world, self.world.invocation("one"));
+        let kit = |lookups| world.message_kit(self.name, lookups);
+        let handled = match self.name {
+            dacs_derms_enrollment_sync::NAME => {
+                use dacs_derms_enrollment_sync::{Flow, LOOKUPS};
+                Flow { kit: kit(LOOKUPS), calls: self.sync_calls(LOOKUPS) }.handle(trigger, invocation).await
+            }
+            derms_dacs_enrollment_ack::NAME => {
+                use derms_dacs_enrollment_ack::{Flow, LOOKUPS, READ};
+                Flow { kit: kit(LOOKUPS), calls: self.ack_calls(READ) }.handle(trigger, invocation).await
+            }
+            derms_dacs_program_rules_ack::NAME => {
+                use derms_dacs_program_rules_ack::{Flow, LOOKUPS, READ};
+                Flow { kit: kit(LOOKUPS), calls: self.ack_calls(READ) }.handle(trigger, invocation).await
+            }
+            derms_dacs_aggregators_ack::NAME => {
+                use derms_dacs_aggregators_ack::{Flow, LOOKUPS, READ};
+                Flow { kit: kit(LOOKUPS), calls: self.ack_calls(READ) }.handle(trigger, invocation).await
+            }
+            other => panic!("{other} has no arm here"),
+        };
+        handled.unwrap()
+    }
+
+    fn sync_calls<M: Synchronization>(&self, names: &'static [&'static str]) -> SyncCalls<M> {
+        let (world, lookups) = (&self.world, self.world.lookups(self.name, names));
+        let acks = world.sync_request_acks(&lookups, "25.4".parse().unwrap(), self.dacs.clone());
+        SyncCalls::new(Derms { target: world.target("derms", self.derms.clone()), lookups }, acks)
+    }
+
+    fn ack_calls(&self, read: ReadAck) -> AckCalls {
+        let lookups = self.world.lookups(self.name, flow::sync_ack::LOOKUPS);
+        AckCalls { acks: self.world.sync_request_acks(&lookups, "25.4".parse().unwrap(), self.dacs.clone()), read }
+    }
+
+    /// Posts a body.
+    pub async fn post(&self, body: impl Into<Bytes>) -> HttpReply {
+        let request = HttpRequest {
+            body: body.into(),
+            content_type: Some("application/json".into()),
+            request_id: format!("request-{}", self.world.queue.sent().len()),
+            correlation: "correlation".into(),
+            path: "/".into(),
+            query: Default::default(),
+            claims: Default::default(),
+        };
+        match self.handle(Trigger::Http(request)).await {
+            Reply::Http(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets the worker take what is queued, and says what was called: at the DERMS, and at DACS.
+    pub async fn work(&self) -> (Vec<Call>, Vec<Call>) {
+        assert_eq!(self.handle(Trigger::Queue(self.world.queue.take(10))).await, Reply::Batch { failed: vec![] });
+        (self.derms.calls(), self.dacs.calls())
+    }
+}
+
+/// The JSON that a call carries.
+pub fn body(call: &Call) -> Value {
+    let Payload::Json(body) = &call.payload else { panic!("no JSON") };
+    serde_json::from_slice(body).unwrap()
+}
