@@ -96,6 +96,26 @@ where
     .await
 }
 
+/// Serves a schedule: what it sends says nothing that the function would need.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_scheduled<Handle, Handled>(handle: Handle) -> Result<(), Error>
+where
+    Handle: Fn(Invocation) -> Handled,
+    Handled: Future<Output = Result<(), Transient>>,
+{
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let done = match invocation(None, &event.context) {
+            Ok(invocation) => handle(invocation).await.map_err(Failed::from),
+            Err(fault) => Err(fault.into()),
+        };
+        done.inspect_err(|failed| tracing::error!(name = failed.name, why = failed.why, "the invocation failed"))
+    }))
+    .await
+}
+
 async fn answer<Handle, Handled>(handle: &Handle, event: &RawValue, context: &Context) -> Result<Wire, Failed>
 where
     Handle: Fn(Trigger, Invocation) -> Handled,
@@ -103,7 +123,7 @@ where
 {
     let trigger = event::read(event.get(), &context.request_id, SystemClock.now())?;
     let bare = event::is_bare(&trigger);
-    let invocation = invocation(&trigger, context)?;
+    let invocation = invocation(Some(&trigger), context)?;
     let correlation = invocation.correlation.clone();
     let reply = handle(trigger, invocation).await?;
     if bare && matches!(&reply, Reply::Batch { failed } if !failed.is_empty()) {
@@ -113,11 +133,11 @@ where
     Ok(reply::wire(reply, &correlation)?)
 }
 
-fn invocation(trigger: &Trigger, context: &Context) -> Result<Invocation, Malformed> {
+fn invocation(trigger: Option<&Trigger>, context: &Context) -> Result<Invocation, Malformed> {
     let deadline = deadline(context.deadline, SystemClock.now()).ok_or(Malformed("the invocation has no deadline"))?;
     let correlation = match trigger {
-        Trigger::Http(request) => request.correlation.clone(),
-        Trigger::Queue(_) => context.request_id.clone(),
+        Some(Trigger::Http(request)) => request.correlation.clone(),
+        Some(Trigger::Queue(_)) | None => context.request_id.clone(),
     };
     Ok(Invocation { deadline, owner: context.request_id.clone(), correlation })
 }

@@ -37,8 +37,8 @@ impl EmfTelemetry {
         Self { clock, out: Mutex::new(out) }
     }
 
-    fn write(&self, report: &UnitReport) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Line::of(report, self.clock.now().as_millisecond()))?;
+    fn write(&self, line: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(line)?;
         line.push(b'\n');
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         out.write_all(&line)?;
@@ -48,8 +48,21 @@ impl EmfTelemetry {
 
 impl Telemetry for EmfTelemetry {
     fn unit(&self, report: &UnitReport) {
-        if let Err(fault) = self.write(report) {
+        if let Err(fault) = self.write(&Line::of(report, self.clock.now().as_millisecond())) {
             tracing::error!(flow = report.flow, unit = report.unit, %fault, "a report was lost");
+        }
+    }
+
+    fn tally(&self, flow: &'static str, metric: &'static str, count: u64) {
+        let directive = Directive {
+            namespace: NAMESPACE,
+            dimensions: [["flow"]],
+            metrics: [Metric { name: metric, unit: "Count" }],
+        };
+        let aws = Envelope { timestamp: self.clock.now().as_millisecond(), cloud_watch_metrics: [directive] };
+        let line = serde_json::json!({ "_aws": aws, "level": "INFO", "flow": flow, metric: count });
+        if let Err(fault) = self.write(&line) {
+            tracing::error!(flow, metric, %fault, "a count was lost");
         }
     }
 }
@@ -63,22 +76,27 @@ struct Metric {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Directive {
+struct Directive<const N: usize> {
     namespace: &'static str,
     dimensions: [[&'static str; 1]; 1],
-    metrics: [Metric; 6],
+    #[serde(serialize_with = "each")]
+    metrics: [Metric; N],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Envelope {
+struct Envelope<const N: usize> {
     timestamp: i64,
-    cloud_watch_metrics: [Directive; 1],
+    cloud_watch_metrics: [Directive<N>; 1],
+}
+
+fn each<S: serde::Serializer, const N: usize>(metrics: &[Metric; N], to: S) -> Result<S::Ok, S::Error> {
+    metrics.as_slice().serialize(to)
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
-    _aws: Envelope,
+    _aws: Envelope<6>,
     level: &'static str,
     flow: &'static str,
     unit: &'a str,
@@ -148,6 +166,25 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn what_is_counted_beside_units_is_one_line_with_one_metric() {
+        let lines = Lines::default();
+        let telemetry = EmfTelemetry::new(Arc::new(ManualClock::default()), Box::new(lines.clone()));
+        telemetry.tally("dacs-derms-enrollment-sync", "MissingAcks", 3);
+        let line: serde_json::Value = serde_json::from_slice(&lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {"Timestamp": 1_782_907_200_000_i64, "CloudWatchMetrics": [{
+                    "Namespace": "DemandResponse",
+                    "Dimensions": [["flow"]],
+                    "Metrics": [{"Name": "MissingAcks", "Unit": "Count"}],
+                }]},
+                "level": "INFO", "flow": "dacs-derms-enrollment-sync", "MissingAcks": 3,
+            })
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use flow::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
 use flow::to_derms::{Derms, SyncCalls};
+use flow::watch::{WatchKit, WatchLimits};
 use jiff::SignedDuration;
 
 use crate::target::BaseUrl;
@@ -103,6 +104,23 @@ impl<'a> Wiring<'a> {
             clock: self.clock.clone(),
             lookups: self.lookups(lookups)?,
             retry_limit: self.retry_limit()?,
+        })
+    }
+
+    /// What the duties of `watch` work with.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn watch_kit(&self, lookups: &'static [&'static str]) -> Result<WatchKit, BadVar> {
+        let hours = SignedDuration::from_hours(self.vars.number::<u32>("HOLD_LIMIT_HOURS")?.into());
+        let minutes = SignedDuration::from_mins(self.vars.number::<u32>("DERMS_ACK_LIMIT_MINUTES")?.into());
+        Ok(WatchKit {
+            ledger: self.ledger.clone(),
+            notifier: self.notifier.clone(),
+            telemetry: self.telemetry(),
+            clock: self.clock.clone(),
+            lookups: self.lookups(lookups)?,
+            limits: WatchLimits { hold: hours, derms_ack: minutes },
         })
     }
 

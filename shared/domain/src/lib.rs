@@ -4,7 +4,9 @@
 //! Nothing here does I/O, reads a clock or knows AWS. What a file or a message *means* is decided here, by pure
 //! functions over bytes and values; how it travels is the business of the `flow` crate.
 
+pub mod flows;
 pub mod ids;
+pub mod schedule;
 pub mod time;
 
 // Files.

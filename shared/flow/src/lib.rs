@@ -16,6 +16,7 @@
 //! file       the file pipeline: file → file and file → REST
 //! message    the message pipeline: door and worker
 //! operate    what a person may do with a run: look, release, discard, replay
+//! watch      what nobody starts: expired holds, missing answers, expected files
 //! ```
 //!
 //! A flow is a layout or a message, a mapping and a target call; it passes these to one of the two pipelines.
@@ -36,5 +37,6 @@ pub mod sync_ack;
 pub mod target;
 pub mod to_derms;
 pub mod trigger;
+pub mod watch;
 
 pub use error::{Failure, Rejected, Transient};

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::Transient;
 use crate::file::renewed;
+use crate::ledger::open::Open;
 use crate::ledger::run::{Listed, Phase, Run, RunId, RunState};
 use crate::ledger::turn::Ticket;
 use crate::ledger::{Committed, Ledger, Seen, decode};
@@ -84,25 +87,22 @@ impl Runs {
     /// [`Refused`] when it is not held.
     pub async fn release(&self, id: &RunId) -> Result<Run, Refused> {
         let seen = self.in_state(id, RunState::Held, "only one that is held can be released").await?;
+        let closing = closing(&self.ledger, &self.flow, &seen.value).await?;
         let mut run = seen.value;
+        run.held = None;
         run.phase = Phase::Rewrite;
         run.position = run.head.as_ref().map(|head| head.rows_at).unwrap_or_default();
         run.parts = 0;
-        self.take_up(run, seen.rev).await
+        self.take_up(run, seen.rev, closing).await
     }
 
-    /// A held run is not delivered.
+    /// A held run is not delivered; one that was given up is left as it is, and not listed any more.
     ///
     /// # Errors
-    /// [`Refused`] when it is not held.
+    /// [`Refused`] when it is in another state.
     pub async fn discard(&self, id: &RunId) -> Result<Run, Refused> {
-        let seen = self.in_state(id, RunState::Held, "only one that is held can be discarded").await?;
-        let mut run = seen.value;
-        run.state = RunState::Discarded;
-        run.counts.undelivered = run.counts.rows.saturating_sub(run.counts.rejected);
-        run.ended = Some(self.clock.now());
-        self.write(&run, seen.rev, Vec::new()).await?;
-        Ok(run)
+        let seen = self.seen(id).await?;
+        discard(&self.ledger, &self.flow, seen, self.clock.now()).await
     }
 
     /// A run that was given up goes on where it stopped: only what was not delivered is sent. Rejected rows are not
@@ -113,6 +113,7 @@ impl Runs {
     pub async fn replay(&self, id: &RunId) -> Result<Run, Refused> {
         let wanted = "only one that was given up can be replayed";
         let seen = self.in_state(id, RunState::GivenUp, wanted).await?;
+        let closing = closing(&self.ledger, &self.flow, &seen.value).await?;
         let mut run = seen.value;
         let Some(resume) = run.resume.take() else {
             return Err(Refused::State { run: id.clone(), state: run.state.word(), wanted });
@@ -122,7 +123,7 @@ impl Runs {
         let rows_at = run.head.as_ref().map(|head| head.rows_at).unwrap_or_default();
         run.position = resume.position.max(rows_at);
         run.counts = resume.counts;
-        self.take_up(run, seen.rev).await
+        self.take_up(run, seen.rev, closing).await
     }
 
     async fn seen(&self, id: &RunId) -> Result<Seen<Run>, Refused> {
@@ -139,18 +140,17 @@ impl Runs {
     }
 
     /// The run waits again, at its old place in the order, and its queue is told.
-    async fn take_up(&self, mut run: Run, rev: u64) -> Result<Run, Refused> {
+    async fn take_up(&self, mut run: Run, rev: u64, mut others: Vec<Write>) -> Result<Run, Refused> {
         run.state = RunState::Waiting;
         run.reason = None;
         run.ended = None;
         run.first_turn = Some(self.clock.now());
         run.idle_attempts = 0;
-        let mut others = Vec::new();
         if run.in_order {
             let ticket = Ticket { run: run.id.clone() };
             others.push(Write::put(Ticket::key(&self.flow, &run.place), &ticket, None, None)?);
         }
-        self.write(&run, rev, others).await?;
+        write(&self.ledger, &self.flow, (&run, rev), others).await?;
         let nudge = Outgoing {
             body: renewed(&run.source),
             group: run.id.to_string(),
@@ -159,12 +159,46 @@ impl Runs {
         self.queue.send(&nudge).await?;
         Ok(run)
     }
+}
 
-    async fn write(&self, run: &Run, rev: u64, mut others: Vec<Write>) -> Result<(), Refused> {
-        others.push(Write::put(Run::key(&self.flow, &run.id), run, Some(rev), run.expires())?);
-        match self.ledger.commit(&others).await? {
-            Committed::Yes => Ok(()),
-            Committed::LostRace => Err(Refused::Changed(run.id.clone())),
-        }
+/// What [`Runs::discard`] does, also for the hold limit.
+///
+/// # Errors
+/// [`Refused`] when the run is in another state.
+pub(crate) async fn discard(ledger: &Ledger, flow: &str, seen: Seen<Run>, now: Timestamp) -> Result<Run, Refused> {
+    let Seen { value: run, rev } = seen;
+    if !matches!(run.state, RunState::Held | RunState::GivenUp) {
+        let wanted = "only one that is held or was given up can be discarded";
+        return Err(Refused::State { run: run.id, state: run.state.word(), wanted });
+    }
+    let closing = closing(ledger, flow, &run).await?;
+    let run = discarded(run, now);
+    write(ledger, flow, (&run, rev), closing).await?;
+    Ok(run)
+}
+
+/// The run once it is discarded.
+pub(crate) fn discarded(mut run: Run, now: Timestamp) -> Run {
+    if run.state == RunState::Held {
+        run.counts.undelivered = run.counts.rows.saturating_sub(run.counts.rejected);
+        run.ended = Some(now);
+    }
+    run.state = RunState::Discarded;
+    run.resume = None;
+    run
+}
+
+/// The write by which `run` is no open matter any more.
+async fn closing(ledger: &Ledger, flow: &str, run: &Run) -> Result<Vec<Write>, Transient> {
+    let Some(open) = Open::of_run(run) else { return Ok(Vec::new()) };
+    Ok(open.closing(ledger, flow).await?.into_iter().collect())
+}
+
+/// Writes a run over revision `rev`, and `others` with it.
+async fn write(ledger: &Ledger, flow: &str, (run, rev): (&Run, u64), mut others: Vec<Write>) -> Result<(), Refused> {
+    others.push(Write::put(Run::key(flow, &run.id), run, Some(rev), run.expires())?);
+    match ledger.commit(&others).await? {
+        Committed::Yes => Ok(()),
+        Committed::LostRace => Err(Refused::Changed(run.id.clone())),
     }
 }

@@ -3,9 +3,10 @@
 use super::text::{Once, each_row, fault, table};
 use super::value_map::Miss;
 use super::{Lookup, LookupFault};
+use crate::flows::{Flow, Kind};
 use crate::layout::{Column, Layout, Spelling, excerpt};
+use crate::schedule::Schedule;
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// What a refusal of the program system means, by its message number (contracts.md §4).
@@ -240,10 +241,12 @@ impl Programs {
 pub struct ExpectedFile {
     /// The flow that takes it.
     pub flow: String,
-    /// When it is due, as five fields of cron in `time_zone`.
+    /// When it is due, as five fields of cron, as they are written.
     pub cron: String,
     /// IANA name of the time zone that `cron` is in.
     pub time_zone: String,
+    /// The two of them, read.
+    pub due: Schedule,
     /// How much later it may come; not negative.
     pub grace: SignedDuration,
     /// How many rows it has at least.
@@ -261,12 +264,10 @@ impl ExpectedFile {
         ]);
         let mut files = Vec::new();
         each_row("ExpectedFiles", &TABLE, csv, |[flow, cron, time_zone, grace, minimum_rows]| {
-            let fields = cron.split_ascii_whitespace().count();
-            let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | ',' | '-' | ' ');
-            if fields != 5 || !cron.chars().all(known) {
-                return Err(format!("cron {} is not five fields of cron", excerpt(cron)));
+            if Flow::named(flow).is_none_or(|flow| flow.kind != Kind::Files) {
+                return Err(format!("flow {} is not a flow of files", excerpt(flow)));
             }
-            TimeZone::get(time_zone).map_err(|_| format!("timeZone {} is not an IANA zone", excerpt(time_zone)))?;
+            let due = Schedule::parse(cron, time_zone)?;
             let wrong_grace = || format!("grace {} is not an ISO 8601 duration such as PT30M", excerpt(grace));
             let grace: SignedDuration = grace.parse().map_err(|_| wrong_grace())?;
             if grace.is_negative() {
@@ -274,7 +275,7 @@ impl ExpectedFile {
             }
             let minimum_rows = minimum_rows.parse().map_err(|_| "minimumRows is not a whole number".to_owned())?;
             let (flow, cron, time_zone) = (flow.to_owned(), cron.to_owned(), time_zone.to_owned());
-            files.push(Self { flow, cron, time_zone, grace, minimum_rows });
+            files.push(Self { flow, cron, time_zone, due, grace, minimum_rows });
             Ok(())
         })?;
         Ok(files)

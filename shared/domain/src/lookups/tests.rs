@@ -152,6 +152,8 @@ fn programs_files_and_recipients_are_read_strictly() {
     assert_eq!(lookups.expected_files()[0].grace, SignedDuration::from_mins(30));
     for (row, why) in [
         (row.replace("0 5 * * *", "daily"), "cron \"daily\" is not five fields of cron"),
+        (row.replace("0 5", "0 25"), "cron \"0 25 * * *\" is not five fields of cron"),
+        (row.replace("device-score", "weather"), "flow \"dacs-derms-weather\" is not a flow of files"),
         (row.replace("America", "Amerika"), "timeZone \"Amerika/New_York\" is not an IANA zone"),
         (row.replace("PT30M", "soon"), "grace \"soon\" is not an ISO 8601 duration such as PT30M"),
         (row.replace("1000", "many"), "minimumRows is not a whole number"),

@@ -23,7 +23,7 @@ mod rejects;
 mod settle;
 mod tell;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,7 @@ pub use gate::{Gate, Verdict};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow, ToCallsFlow};
 pub use publish::{FileToFile, OpenSheet, Sheet, ToFileFlow};
 pub use rejects::RejectStore;
+pub(crate) use settle::ended_notice;
 pub use tell::{AnswerRow, OpenAnswers, TellSource};
 
 use crate::Transient;

@@ -106,6 +106,7 @@ fn new_run(
         resume: None,
         superseded_by: None,
         reason: None,
+        held: None,
         ended: None,
     }
 }

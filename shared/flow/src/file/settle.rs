@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::attempt::{Attempt, Stop};
 use super::rejects::{self, RejectFiles};
 use super::{Arrival, FileKit};
+use crate::ledger::open::Open;
 use crate::ledger::run::{Counts, Run, RunState};
 use crate::ledger::turn::{Ticket, Turn};
 use crate::ports::{Audience, Notice, UnitReport, Write};
@@ -24,13 +25,17 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>, ending: &Ending, started: 
     let run = &mut attempt.run;
     run.state = ending.state;
     run.lease = None;
-    if ending.state != RunState::Held {
-        run.ended = Some(kit.clock.now());
+    match ending.state {
+        RunState::Held => run.held = Some(kit.clock.now()),
+        _ => run.ended = Some(kit.clock.now()),
     }
     if let Some(notice) = notice(kit.flow, run, files.as_ref()) {
         kit.notifier.notify(&notice).await?;
     }
-    let others = if kit.in_order { leave_order(kit, run).await? } else { Vec::new() };
+    let mut others = if kit.in_order { leave_order(kit, run).await? } else { Vec::new() };
+    if let Some(open) = Open::of_run(run) {
+        others.push(open.opening(kit.flow, run.expires())?);
+    }
     attempt.commit(&others).await?;
     report(kit, &attempt.run, ending.state.word(), attempt.run.reason.clone(), started);
     Ok(())
@@ -64,6 +69,11 @@ async fn leave_order(kit: &FileKit, run: &Run) -> Result<Vec<Write>, Transient> 
         writes.push(Write::put(key, &turn.value, Some(turn.rev), None)?);
     }
     Ok(writes)
+}
+
+/// What people are told of a run that ended otherwise than by an attempt.
+pub(crate) fn ended_notice(flow: &str, run: &Run) -> Option<Notice> {
+    notice(flow, run, None)
 }
 
 /// What people are told of a run that ended, if it did not simply end well.

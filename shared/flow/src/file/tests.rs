@@ -2,7 +2,7 @@
 
 mod acknowledge;
 mod gate;
-mod harness;
+pub mod harness;
 mod lanes;
 mod operator;
 mod order;

@@ -102,6 +102,10 @@ pub struct Message {
     pub answered: Option<Answered>,
     /// The first result, given again when it is sent again. On a message that is open: it had been taken before.
     pub result: Option<Value>,
+    /// When the attempt was accepted that the target took, and says later what became of it. An answer that came before
+    /// belongs to an earlier attempt.
+    #[serde(default)]
+    pub asked: Option<Timestamp>,
     /// Why it did not end well.
     pub reason: Option<String>,
     /// When it ended.
@@ -129,6 +133,9 @@ pub struct LastDelivered {
     pub position: String,
     /// Its key.
     pub message: String,
+    /// When it was delivered.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
 }
 
 impl LastDelivered {

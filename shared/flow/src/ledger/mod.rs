@@ -1,10 +1,12 @@
 //! The ledger: one table of small items, each with a revision, in which everything that must outlive an invocation is
-//! kept. `run` holds file runs, `turn` the order of files, `message` the messages, `stage` the stages, [`crate::target`] the rate slots.
+//! kept. `run` holds file runs, `turn` the order of files, `message` the messages, `stage` the stages, `open` what of all
+//! this waits for somebody, [`crate::target`] the rate slots.
 //!
 //! Every change is one conditional write over the revision that was read: whoever writes first wins, and the other one
 //! finds out. That one mechanism is claim, checkpoint and fence at once.
 
 pub mod message;
+pub mod open;
 pub mod run;
 pub mod stage;
 pub mod turn;
@@ -71,6 +73,15 @@ impl Ledger {
         let first = items.next().flatten().as_ref().map(decode).transpose()?;
         let second = items.next().flatten().as_ref().map(decode).transpose()?;
         Ok((first, second))
+    }
+
+    /// Reads items of one kind in one call, one answer per key.
+    ///
+    /// # Errors
+    /// As [`Ledger::get`].
+    pub async fn get_all<T: DeserializeOwned>(&self, keys: &[Key]) -> Result<Vec<Option<Seen<T>>>, Transient> {
+        let items = self.store.get(keys).await?;
+        items.iter().map(|item| item.as_ref().map(decode).transpose()).collect()
     }
 
     /// The items of a partition in order, after `after`, at most `limit`.

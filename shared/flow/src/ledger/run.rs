@@ -335,6 +335,9 @@ pub struct Run {
     pub superseded_by: Option<RunId>,
     /// Why it ended, or is held.
     pub reason: Option<String>,
+    /// Since when it is held: the hold limit counts from here.
+    #[serde(default)]
+    pub held: Option<Timestamp>,
     /// When it ended.
     pub ended: Option<Timestamp>,
 }

@@ -4,6 +4,7 @@
 //! may take the *turn*, one item per flow, which nobody else holds then. A file that is registered late, after a later
 //! one has begun, waits for the one that runs and goes next.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::run::RunId;
@@ -78,4 +79,10 @@ pub fn place(meta: &ObjectMeta, object: &ObjectRef, sequencer: &str, run: &RunId
     }
     // A sequencer is compared as a hexadecimal text, the shorter one padded on the right (S3 user guide).
     format!("{:020}#{key}#{sequencer:0<32}#{run}", meta.last_modified.as_second())
+}
+
+/// When the object at `place` was last modified, to the second.
+#[must_use]
+pub fn arrived(place: &str) -> Option<Timestamp> {
+    Timestamp::from_second(place.get(..20)?.parse().ok()?).ok()
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::lock;
@@ -7,6 +8,7 @@ use crate::ports::{Telemetry, UnitReport};
 #[derive(Debug, Clone, Default)]
 pub struct Reports {
     units: Arc<Mutex<Vec<UnitReport>>>,
+    tallies: Arc<Mutex<BTreeMap<(&'static str, &'static str), u64>>>,
 }
 
 impl Reports {
@@ -15,10 +17,20 @@ impl Reports {
     pub fn all(&self) -> Vec<UnitReport> {
         lock(&self.units).clone()
     }
+
+    /// The sum of `metric` of `flow`.
+    #[must_use]
+    pub fn tallied(&self, flow: &'static str, metric: &'static str) -> u64 {
+        lock(&self.tallies).get(&(flow, metric)).copied().unwrap_or(0)
+    }
 }
 
 impl Telemetry for Reports {
     fn unit(&self, report: &UnitReport) {
         lock(&self.units).push(report.clone());
+    }
+
+    fn tally(&self, flow: &'static str, metric: &'static str, count: u64) {
+        *lock(&self.tallies).entry((flow, metric)).or_default() += count;
     }
 }

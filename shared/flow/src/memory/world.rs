@@ -8,6 +8,7 @@ use super::{Fifo, ManualClock, Notices, Objects, Reports, Table, Targets};
 use crate::Transient;
 use crate::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow};
 use crate::ledger::Ledger;
+use crate::ledger::open::{Matter, Open};
 use crate::ledger::run::{Run, RunId};
 use crate::lookups::LookupBook;
 use crate::message::{BodyStore, Context, MessageKit};
@@ -15,6 +16,7 @@ use crate::ports::{Clock, Notifier, ObjectRef, Source};
 use crate::sync_ack::SyncRequestAcks;
 use crate::target::{Pacer, TargetClient};
 use crate::trigger::{Delivery, Invocation, Reply, Trigger};
+use crate::watch::{WatchKit, WatchLimits};
 
 /// A whole platform in memory: one of each port, and kits for flows over them.
 #[derive(Clone)]
@@ -138,6 +140,30 @@ impl World {
             lookups: self.lookups(flow, lookups),
             retry_limit: jiff::SignedDuration::from_hours(24),
         }
+    }
+
+    /// What the duties of [`crate::watch`] work with, at the limits of the contract.
+    #[must_use]
+    pub fn watch_kit(&self) -> WatchKit {
+        WatchKit {
+            ledger: self.ledger(),
+            notifier: Arc::new(self.notices.clone()),
+            telemetry: Arc::new(self.reports.clone()),
+            clock: Arc::new(self.clock.clone()),
+            lookups: self.lookups("watch", &["ExpectedFiles"]),
+            limits: WatchLimits {
+                hold: jiff::SignedDuration::from_hours(72),
+                derms_ack: jiff::SignedDuration::from_hours(1),
+            },
+        }
+    }
+
+    /// The open matters of `flow`: what is waited for, by which run or message.
+    #[must_use]
+    pub fn open(&self, flow: &str) -> Vec<(Matter, String)> {
+        let items = self.table.items().into_iter().filter(|item| item.key.partition == Open::partition(flow));
+        let open = items.filter_map(|item| serde_json::from_str::<Open>(&item.body).ok());
+        open.map(|open| (open.matter, open.id)).collect()
     }
 
     /// A neighbour as the flows call it, at a thousand calls per second.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Identify, Identity, MessageKit};
 use crate::Transient;
 use crate::ledger::message::{Body, LastDelivered, Message, MessageState, group};
+use crate::ledger::open::Open;
 use crate::ledger::{Committed, Seen};
 use crate::ports::{Destination, Metadata, Outgoing, Write};
 use crate::trigger::{HttpReply, HttpRequest};
@@ -101,6 +102,7 @@ async fn attempt_anew(
         let taken_before = known.value.state == MessageState::AwaitingAck;
         if taken_before {
             fresh.result.clone_from(&known.value.result);
+            fresh.asked = known.value.asked;
         }
         if let Some(newer) = newer_delivered(kit, &fresh).await? {
             let reply = if taken_before { first_result(&known.value) } else { problem(&overtaken(&newer)) };
@@ -108,8 +110,11 @@ async fn attempt_anew(
         }
     }
     let key = Message::key(kit.flow, &identity.key);
-    let write = Write::put(key, &fresh, Some(known.rev), None)?;
-    match kit.ledger.commit(&[write]).await? {
+    let mut writes = vec![Write::put(key, &fresh, Some(known.rev), None)?];
+    if let Some(open) = Open::of_message(&known.value) {
+        writes.extend(open.closing(&kit.ledger, kit.flow).await?);
+    }
+    match kit.ledger.commit(&writes).await? {
         Committed::Yes => queue(kit, &fresh, request).await.map(Some),
         Committed::LostRace => Ok(None),
     }
@@ -137,6 +142,7 @@ async fn new_message(kit: &MessageKit, identity: &Identity, request: &HttpReques
         state: MessageState::Accepted,
         answered: None,
         result: None,
+        asked: None,
         reason: None,
         ended: None,
     })

@@ -35,7 +35,7 @@ fn identify(body: &[u8]) -> Result<Identity, Problem> {
 
 /// What the target was sent and the source was told, and how the next calls end.
 #[derive(Default)]
-struct Neighbours {
+pub(crate) struct Neighbours {
     sent: Mutex<Vec<String>>,
     told: Mutex<Vec<Value>>,
     target: Mutex<Vec<Plan>>,
@@ -43,7 +43,7 @@ struct Neighbours {
 }
 
 #[derive(Clone)]
-enum Plan {
+pub(crate) enum Plan {
     Fail,
     Refuse,
     Negative,
@@ -91,17 +91,21 @@ impl MessageCalls for Neighbours {
     }
 }
 
-struct Bench {
-    world: World,
-    kit: MessageKit,
+pub(crate) struct Bench {
+    pub world: World,
+    pub kit: MessageKit,
     neighbours: Neighbours,
     requests: AtomicU32,
 }
 
 impl Bench {
     fn new() -> Self {
-        let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
-        Self { kit: world.message_kit(FLOW, &[]), world, neighbours: Neighbours::default(), requests: 0.into() }
+        Self::of(FLOW, World::new("2026-07-01T10:00:00Z".parse().unwrap()))
+    }
+
+    /// A bench of another flow.
+    pub fn of(flow: &'static str, world: World) -> Self {
+        Self { kit: world.message_kit(flow, &[]), world, neighbours: Neighbours::default(), requests: 0.into() }
     }
 
     async fn post_bytes(&self, body: Bytes) -> HttpReply {
@@ -118,13 +122,13 @@ impl Bench {
         accept(&self.kit, identify, &request).await
     }
 
-    async fn post(&self, id: &str, order: &str, value: u32) -> u16 {
+    pub async fn post(&self, id: &str, order: &str, value: u32) -> u16 {
         let body = json!({"id": id, "order": order, "value": value}).to_string();
         self.post_bytes(body.into()).await.status
     }
 
     /// One batch through the worker; how many messages stay.
-    async fn batch(&self) -> usize {
+    pub async fn batch(&self) -> usize {
         let deliveries = self.world.queue.take(10);
         let failed = work(&self.kit, &self.neighbours, &deliveries, &self.world.invocation("worker")).await;
         for delivery in &deliveries {
@@ -136,7 +140,7 @@ impl Bench {
     }
 
     /// Works until the queue is empty.
-    async fn drain(&self) {
+    pub async fn drain(&self) {
         for _ in 0..10_000 {
             if self.world.queue.waiting() == 0 {
                 return;
@@ -147,8 +151,8 @@ impl Bench {
         panic!("the queue does not empty");
     }
 
-    fn message(&self, key: &str) -> Message {
-        let key = Message::key(FLOW, key);
+    pub fn message(&self, key: &str) -> Message {
+        let key = Message::key(self.kit.flow, key);
         let item = self.world.table.items().into_iter().find(|item| item.key == key).unwrap();
         serde_json::from_str(&item.body).unwrap()
     }
@@ -161,11 +165,11 @@ impl Bench {
         self.neighbours.told.lock().unwrap().clone()
     }
 
-    fn target_will(&self, plans: &[Plan]) {
+    pub fn target_will(&self, plans: &[Plan]) {
         self.neighbours.target.lock().unwrap().extend(plans.iter().rev().cloned());
     }
 
-    fn source_will(&self, plans: &[Plan]) {
+    pub fn source_will(&self, plans: &[Plan]) {
         self.neighbours.source.lock().unwrap().extend(plans.iter().rev().cloned());
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit};
 use crate::ledger::message::{Answered, Body, LastDelivered, Message, MessageState};
+use crate::ledger::open::Open;
 use crate::ledger::{Committed, Seen};
 use crate::ports::{Audience, Notice, ObjectRef, UnitReport, Write};
 use crate::trigger::{Delivery, Invocation};
@@ -142,8 +143,8 @@ struct Work<'a> {
 impl Work<'_> {
     async fn deliver(&mut self) -> Result<Progress, Transient> {
         if self.message.answered.is_none() {
-            let step = match self.overtaken_by() {
-                Some(newer) => self.overtaken(newer).await?,
+            let step = match self.overtaken_by().map(str::to_owned) {
+                Some(newer) => self.overtaken(&newer).await?,
                 None => self.forward().await?,
             };
             match step {
@@ -184,11 +185,14 @@ impl Work<'_> {
     }
 
     /// Forwards the message. What ends it without the target is turned into the answer that the source gets.
-    async fn forward(&self) -> Result<Step, Transient> {
+    async fn forward(&mut self) -> Result<Step, Transient> {
         let body = self.body().await?;
         let (ground, ends, reason) = match self.calls.forward(&body, &self.context()).await {
             Ok(Forwarded::Taken(result)) => return Ok(Step::End(MessageState::Delivered, result)),
-            Ok(Forwarded::Awaited(result)) => return Ok(Step::End(MessageState::AwaitingAck, result)),
+            Ok(Forwarded::Awaited(result)) => {
+                self.message.asked = Some(self.message.accepted);
+                return Ok(Step::End(MessageState::AwaitingAck, result));
+            }
             Ok(Forwarded::Answered(answer)) => return Ok(Step::Tell(answered(answer))),
             Ok(Forwarded::Later(delay)) => return Ok(Step::Later(delay)),
             Err(Failure::Rejected(rejected)) => (Ground::Business, MessageState::Refused, rejected.reason),
@@ -250,7 +254,7 @@ impl Work<'_> {
         self.kit.clock.now().duration_since(self.message.accepted) > self.kit.retry_limit
     }
 
-    /// Ends the message, and with a delivered one its order moves on: one write.
+    /// Ends the message. With a delivered one its order moves on, and one that waits for somebody is listed: one write.
     async fn end(
         &mut self,
         state: MessageState,
@@ -268,9 +272,13 @@ impl Work<'_> {
             && self.last.as_ref().is_none_or(|last| last.value.position < *position)
         {
             let key = LastDelivered::key(self.kit.flow, &self.message.group);
-            let last = LastDelivered { position: position.clone(), message: self.message.key.clone() };
-            let expires = self.message.expires();
-            writes.push(Write::put(key, &last, self.last.as_ref().map(|last| last.rev), expires)?);
+            let (position, message) = (position.clone(), self.message.key.clone());
+            let last = LastDelivered { position, message, at: self.message.ended };
+            let seen = self.last.as_ref().map(|last| last.rev);
+            writes.push(Write::put(key, &last, seen, self.message.expires())?);
+        }
+        if let Some(open) = Open::of_message(&self.message) {
+            writes.push(open.opening(self.kit.flow, self.message.expires())?);
         }
         self.commit(&writes).await
     }

@@ -32,4 +32,7 @@ pub struct UnitReport {
 pub trait Telemetry: Send + Sync {
     /// Records `report`.
     fn unit(&self, report: &UnitReport);
+
+    /// Adds `count` to `metric` of `flow`: what is counted beside units of work.
+    fn tally(&self, flow: &'static str, metric: &'static str, count: u64);
 }

@@ -13,5 +13,6 @@ mod file_world;
 mod message_examples;
 mod message_world;
 mod names;
+mod services;
 mod sizes;
 mod template;

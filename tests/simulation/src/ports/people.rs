@@ -44,6 +44,10 @@ impl Telemetry for SimTelemetry {
             core.note_here(&format!("== {} {} {reason}", short(&report.unit), report.outcome));
         }
     }
+
+    fn tally(&self, flow: &'static str, metric: &'static str, count: u64) {
+        self.reports.tally(flow, metric, count);
+    }
 }
 
 /// The beginning of an id, enough to tell two apart.

@@ -106,10 +106,15 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
+        Self::of(FLOW)
+    }
+
+    /// A bench whose flow has another name.
+    pub fn of(flow: &'static str) -> Self {
         let world = World::new("2026-07-01T10:00:00Z".parse::<Timestamp>().unwrap());
         let taken = Taken::default();
         Self {
-            kit: world.file_kit(FLOW, &[]),
+            kit: world.file_kit(flow, &[]),
             to_file: FileToFile {
                 open: open_sheet,
                 inbox: Arc::new(world.objects.outlet(INBOX)),
@@ -149,7 +154,7 @@ impl Bench {
     }
 
     pub fn run(&self, object: &ObjectRef) -> Run {
-        self.world.run(FLOW, object).unwrap()
+        self.world.run(self.kit.flow, object).unwrap()
     }
 
     pub fn counts(&self, object: &ObjectRef) -> Counts {

@@ -1,0 +1,64 @@
+//! What nobody starts is looked after every five minutes, for all flows: file runs that are held for too long, messages
+//! whose answer does not come, files that were expected.
+//!
+//! ```text
+//! schedule ─▶ is it my turn? ─┬─ discard holds past their limit ──┐
+//!                             ├─ report missing answers           ├─▶ people, metrics
+//!                             └─ check expected files ────────────┘
+//! ```
+//!
+//! A duty that fails does not keep the others from being done; it is done again the next time.
+
+use flow::Transient;
+use flow::ports::UnitReport;
+use flow::trigger::Invocation;
+use flow::watch::{WatchKit, check_expected_files, discard_expired_holds, report_missing_acks};
+
+#[cfg(test)]
+mod tests;
+
+/// The function's name.
+pub const NAME: &str = "watch";
+/// The lookups that it reads.
+pub const LOOKUPS: &[&str] = &["ExpectedFiles"];
+
+/// The function; its fields are what it may touch.
+pub struct Watch {
+    /// Ledger, lookups, people.
+    pub kit: WatchKit,
+}
+
+impl Watch {
+    /// Looks after everything once; does nothing while another invocation does.
+    ///
+    /// # Errors
+    /// The first [`Transient`] of a duty; all duties have been tried.
+    pub async fn handle(&self, invocation: Invocation) -> Result<(), Transient> {
+        let started = self.kit.clock.now();
+        if !self.kit.take_turn(&invocation).await? {
+            return Ok(());
+        }
+        let done = [
+            discard_expired_holds(&self.kit, &invocation).await,
+            report_missing_acks(&self.kit, &invocation).await,
+            check_expected_files(&self.kit, &invocation).await,
+        ];
+        let fault = done.into_iter().find_map(Result::err);
+        let now = self.kit.clock.now();
+        self.kit.telemetry.unit(&UnitReport {
+            flow: NAME,
+            unit: invocation.owner.clone(),
+            outcome: if fault.is_some() { "handed-back" } else { "watched" },
+            correlation: invocation.correlation.clone(),
+            received: 1,
+            delivered: u64::from(fault.is_none()),
+            rejected: 0,
+            retried: 0,
+            lag: now.duration_since(started),
+            duration: now.duration_since(started),
+            reason: fault.as_ref().map(Transient::chain),
+        });
+        self.kit.leave(&invocation).await?;
+        fault.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,107 @@
+//! The flows of the platform, for functions that serve all of them (contracts.md §2). A flow that is not deployed is
+//! listed all the same: nothing is found of it.
+
+/// What starts a flow, and so what its ledger holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Files: it has runs.
+    Files,
+    /// Requests: it has messages.
+    Messages,
+}
+
+/// By what a late answer is recognised: the ledger of the flow that carried it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// The last message that `flow` delivered in the order of the message's key: the acknowledgements are keyed by
+    /// (`dacsMessageId`, body) and ordered by `dacsMessageId`.
+    Order {
+        /// The flow of the acknowledgements.
+        flow: &'static str,
+    },
+    /// The message of `flow` with the same key.
+    Message {
+        /// The flow of the answers.
+        flow: &'static str,
+    },
+}
+
+/// A flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Its one name.
+    pub name: &'static str,
+    /// What starts it.
+    pub kind: Kind,
+    /// The flow that brings its answers, where the target may answer later.
+    pub answered_by: Option<AnsweredBy>,
+}
+
+impl Flow {
+    /// The flow of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FLOWS.iter().find(|flow| flow.name == name)
+    }
+
+    /// The flows of one kind.
+    pub fn of(kind: Kind) -> impl Iterator<Item = &'static Self> {
+        FLOWS.iter().filter(move |flow| flow.kind == kind)
+    }
+}
+
+const fn files(name: &'static str) -> Flow {
+    Flow { name, kind: Kind::Files, answered_by: None }
+}
+
+const fn messages(name: &'static str) -> Flow {
+    Flow { name, kind: Kind::Messages, answered_by: None }
+}
+
+const fn acknowledged(name: &'static str, flow: &'static str) -> Flow {
+    Flow { name, kind: Kind::Messages, answered_by: Some(AnsweredBy::Order { flow }) }
+}
+
+/// All of them, in the order of contracts.md §2.
+pub const FLOWS: [Flow; 21] = [
+    files("derms-dacs-network-location"),
+    acknowledged("dacs-derms-program-rules", "derms-dacs-program-rules-ack"),
+    acknowledged("dacs-derms-aggregators", "derms-dacs-aggregators-ack"),
+    messages("derms-dacs-enrollment-request"),
+    acknowledged("dacs-derms-enrollment-sync", "derms-dacs-enrollment-ack"),
+    messages("derms-dacs-enrollment-ack"),
+    files("dacs-ouai-enrollment-sync"),
+    files("ouai-dacs-enrollment-ack"),
+    messages("derms-dacs-event-status"),
+    files("dacs-derms-device-score"),
+    files("derms-dacs-device-reservation"),
+    files("derms-dacs-device-outcome"),
+    files("derms-ouai-device-outcome"),
+    files("ouai-derms-load-reduction-forecast"),
+    files("ouai-dacs-kwh-avoided"),
+    messages("derms-dacs-program-rules-ack"),
+    messages("derms-dacs-aggregators-ack"),
+    Flow {
+        name: "dacs-derms-device-status-check",
+        kind: Kind::Messages,
+        answered_by: Some(AnsweredBy::Message { flow: "derms-dacs-device-status-ack" }),
+    },
+    messages("derms-dacs-device-status-ack"),
+    messages("dacs-derms-event-opt-out"),
+    messages("dacs-derms-customer-unavailability"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flow_stands_once_and_answers_come_from_flows_of_messages() {
+        for (place, flow) in FLOWS.iter().enumerate() {
+            assert_eq!(FLOWS.iter().position(|other| other.name == flow.name), Some(place), "{}", flow.name);
+            let Some(by) = flow.answered_by else { continue };
+            let (AnsweredBy::Order { flow: by } | AnsweredBy::Message { flow: by }) = by;
+            assert_eq!(Flow::named(by).map(|by| by.kind), Some(Kind::Messages), "{}", flow.name);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Functions that serve all flows: each reaches what its duty needs, of every flow, and nothing else.
+
+use std::collections::BTreeSet;
+
+use domain::flows::{FLOWS, Flow, Kind};
+use it::repo;
+use it::template::{Template, each, plain};
+use serde_json::Value;
+
+/// What the role of a service may do, as (action, on what), partitions of the ledger by their form.
+fn rights(service: &str) -> BTreeSet<(String, String)> {
+    let template = Template::read();
+    let role = template.find("AWS::IAM::Role", "Policies/0/PolicyName", service).unwrap();
+    let mut rights = BTreeSet::new();
+    for statement in each(role.property("Policies/0/PolicyDocument/Statement")) {
+        let keys: Vec<&Value> =
+            each(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]).collect();
+        for action in each(&statement["Action"]).filter_map(Value::as_str) {
+            for on in each(&statement["Resource"]).chain(keys.iter().copied()).filter_map(plain) {
+                let is_ledger = action.starts_with("dynamodb:");
+                let is_table = on.starts_with("LedgerTable");
+                assert!(!is_ledger || !is_table || !keys.is_empty(), "{service}: {action} on the whole ledger");
+                if !is_table {
+                    rights.insert((action.to_owned(), on.to_owned()));
+                }
+            }
+        }
+    }
+    rights
+}
+
+/// The partitions on which `service` may do `action`.
+fn partitions(service: &str, action: &str) -> BTreeSet<String> {
+    let rights = rights(service).into_iter().filter(|(allowed, _)| allowed == action);
+    rights.map(|(_, on)| on).collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn every_flow_stands_in_the_list_by_which_services_know_flows() {
+    let contracts = repo::text("docs/contracts.md");
+    let table = contracts.split("## 2. Flows").nth(1).unwrap().split("\n1–15").next().unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.split('`').nth(1));
+    assert_eq!(rows.collect::<Vec<_>>(), FLOWS.map(|flow| flow.name), "docs/contracts.md §2 and domain::flows");
+    for name in repo::flows() {
+        let flow = Flow::named(&name).unwrap_or_else(|| panic!("{name} is not in domain::flows"));
+        let takes_files = repo::entries(format!("events/{name}")).contains("layout.md");
+        assert_eq!(flow.kind == Kind::Files, takes_files, "{name}: its kind in domain::flows");
+    }
+}
+
+#[test]
+fn watch_changes_open_matters_and_held_runs_and_reads_no_message_of_a_customer() {
+    assert_eq!(partitions("watch", "dynamodb:PutItem"), set(&["watch#*", "*#open", "*#run#*"]));
+    assert_eq!(partitions("watch", "dynamodb:DeleteItem"), set(&["watch#*", "*#open", "*#run#*"]));
+    let read = ["watch#*", "*#open", "*#run#*", "*#runs", "*#last#*", "derms-dacs-device-status-ack#message#*"];
+    assert_eq!(partitions("watch", "dynamodb:GetItem"), set(&read));
+    for (action, on) in rights("watch") {
+        let service = action.split(':').next().unwrap();
+        assert!(["logs", "s3", "dynamodb", "sns", "kms"].contains(&service), "watch may {action}");
+        let lookups = on == "${ConfigBucket.Arn}/lookups/*" || on == "ConfigBucket.Arn";
+        assert!(service != "s3" || (lookups && !action.contains("Put")), "watch may {action} on {on}");
+    }
+}
