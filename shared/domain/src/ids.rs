@@ -168,6 +168,8 @@ ids! {
     TransformerId(120) "transformerId" "A transformer of the network model."
     FeederId(120) "feederId" "A feeder of the network model."
     SubstationId(120) "substationId" "A substation of the network model."
+    RuleId(120) "ruleId" "A rule of a program."
+    AggregatorId(120) "aggregatorId" "An aggregator: who reaches many devices for the utility."
     DrmsInstanceId(120) "drmsInstanceId" "One DERMS installation of several."
 }
 

@@ -4,10 +4,12 @@
 //! Nothing here does I/O, reads a clock or knows AWS. What a file or a message *means* is decided here, by pure
 //! functions over bytes and values; how it travels is the business of the `flow` crate.
 
+pub mod duration;
 pub mod flows;
 pub mod ids;
 pub mod schedule;
 pub mod time;
+pub mod zone;
 
 // Files.
 pub mod csv;
@@ -30,13 +32,16 @@ mod row;
 pub mod sync_flag;
 
 // Messages.
+pub mod aggregator;
 pub mod derms_message;
 pub mod enrollment_sync;
 pub mod event_status;
 pub mod json;
 pub mod msg_ack;
+pub mod period;
 pub mod program_event;
 pub mod program_ids;
+pub mod program_rules;
 pub mod stage;
 pub mod sync_ack;
 pub mod sync_request;

@@ -192,9 +192,7 @@ pub fn patch(id: &SyncRequestId, error: Option<(ExceptionCode, &str)>) -> DacsCa
 }
 
 fn patch_path(id: &SyncRequestId) -> String {
-    let mut path = "/rest/apis/common/sync/syncRequest/".to_owned();
-    push_encoded(&mut path, id.as_str());
-    path
+    format!("/rest/apis/common/sync/syncRequest/{}", encoded(id.as_str()))
 }
 
 /// The reason of a negative ack, in words of ours where the DERMS gave none.
@@ -245,16 +243,18 @@ pub(crate) fn cut(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or_default()
 }
 
-/// Appends `id` as one segment of a path (RFC 3986).
-fn push_encoded(path: &mut String, id: &str) {
+/// `id` as one segment of a path (RFC 3986).
+pub(crate) fn encoded(id: &str) -> String {
+    let mut segment = String::with_capacity(id.len());
     for byte in id.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
+            segment.push(char::from(byte));
         } else {
             // Writing to a `String` cannot fail.
-            write!(path, "%{byte:02X}").unwrap_or_default();
+            write!(segment, "%{byte:02X}").unwrap_or_default();
         }
     }
+    segment
 }
 
 /// What the program system's answer to a [`DacsCall`] means.

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use domain::aggregator::Aggregator;
 use domain::derms_message::DermsMessage;
 use domain::enrollment_sync::EnrollmentSync;
 use domain::json::{Document, Problem};
+use domain::program_rules::ProgramRules;
 use domain::sync_ack::SyncAck;
 
 /// Pointer and reason of every fault, by file.
@@ -63,6 +65,8 @@ fn message<M: DermsMessage>(body: &[u8]) -> Result<(), Problem> {
 
 const FLOWS: &[(&str, Check)] = &[
     ("dacs-derms-enrollment-sync", message::<EnrollmentSync>),
+    ("dacs-derms-program-rules", message::<ProgramRules>),
+    ("dacs-derms-aggregators", message::<Aggregator>),
     ("derms-dacs-enrollment-ack", |body| SyncAck::parse(body).map(drop)),
     ("derms-dacs-program-rules-ack", |body| SyncAck::from_document(&Document::parse(body)?).map(drop)),
     ("derms-dacs-aggregators-ack", |body| SyncAck::from_document(&Document::parse(body)?).map(drop)),

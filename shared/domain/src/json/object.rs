@@ -62,10 +62,14 @@ struct Faults {
 
 impl Faults {
     fn add(&self, place: &Place<'_>, reason: impl Into<Cow<'static, str>>) {
+        self.add_at(|| place.pointer(), reason.into());
+    }
+
+    fn add_at(&self, pointer: impl FnOnce() -> String, reason: Cow<'static, str>) {
         let (total, listed) = &mut *self.found.borrow_mut();
         *total += 1;
         if listed.len() < FAULT_LIMIT {
-            listed.push(FieldFault { pointer: place.pointer(), reason: reason.into() });
+            listed.push(FieldFault { pointer: pointer(), reason });
         }
     }
 }
@@ -119,11 +123,7 @@ impl<'t> Object<'t, '_> {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         match self.members.get(self.first(name)) {
-            Some((member, value)) if member == name => match value {
-                Json::Null => false,
-                Json::Text(text) => !text.trim_ascii().is_empty(),
-                _ => true,
-            },
+            Some((member, value)) if member == name => !is_absent(value),
             _ => false,
         }
     }
@@ -169,6 +169,16 @@ impl<'t> Object<'t, '_> {
         }
     }
 
+    /// A number of things that may be absent.
+    #[must_use]
+    pub fn count(&self, name: &'static str) -> Option<u32> {
+        let count = u32::try_from(self.integer(name)?).ok();
+        if count.is_none() {
+            self.fault(name, "is not between 0 and 4294967295");
+        }
+        count
+    }
+
     /// An object that must be there, read with `read`.
     pub fn required_object<T>(&self, name: &'static str, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Option<T> {
         self.nested(name, Need::Required, read)
@@ -182,15 +192,7 @@ impl<'t> Object<'t, '_> {
     /// A list of objects, each read with `read`; absent is empty. `None` when one of them has a fault, after all were read.
     pub fn objects<T>(&self, name: &'static str, read: impl Fn(&Object<'t, '_>) -> Option<T>) -> Option<Vec<T>> {
         let place = Place::Member(&self.place, name);
-        let items = match self.found(name) {
-            Found::Value(Json::List(items)) => items,
-            Found::Value(other) => {
-                self.fault(name, wrong_type(other, "a list"));
-                return None;
-            }
-            Found::Absent => return Some(Vec::new()),
-            Found::Twice => return None,
-        };
+        let items = self.list(name)?;
         let mut values = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
             values.extend(as_object(item, Place::Item(&place, i), self.faults).and_then(|item| read(&item)));
@@ -198,10 +200,59 @@ impl<'t> Object<'t, '_> {
         (values.len() == items.len()).then_some(values)
     }
 
+    /// A list of texts of 1 to `max` characters; absent is empty. `None` when one of them has a fault, after all were read.
+    pub fn texts(&self, name: &'static str, max: usize) -> Option<Vec<&'t str>> {
+        self.items(name, |item| text_of(item, max))
+    }
+
+    /// A list of texts with a grammar of their own, as [`Object::required`] reads one; absent is empty.
+    pub fn all<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<Vec<T>> {
+        self.items(name, |item| text_of(item, usize::MAX)?.parse().map_err(|fault: T::Err| fault.to_string()))
+    }
+
+    fn items<T>(&self, name: &'static str, read: impl Fn(&'t Json<'t>) -> Result<T, String>) -> Option<Vec<T>> {
+        let list = Place::Member(&self.place, name);
+        let items = self.list(name)?;
+        let mut values = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            match read(item) {
+                Ok(value) => values.push(value),
+                Err(reason) => self.faults.add(&Place::Item(&list, i), reason),
+            }
+        }
+        (values.len() == items.len()).then_some(values)
+    }
+
+    /// The items of a list; absent is empty, and what is no list is noted.
+    fn list(&self, name: &'static str) -> Option<&'t [Json<'t>]> {
+        match self.found(name) {
+            Found::Value(Json::List(items)) => Some(items),
+            Found::Value(other) => {
+                self.fault(name, wrong_type(other, "a list"));
+                None
+            }
+            Found::Absent => Some(&[]),
+            Found::Twice => None,
+        }
+    }
+
     /// Notes a fault of member `name` of item `index` of the list `list`, for rules across items.
     pub fn fault_in(&self, list: &'static str, index: usize, name: &'static str, reason: impl Into<Cow<'static, str>>) {
         let list = Place::Member(&self.place, list);
         self.faults.add(&Place::Member(&Place::Item(&list, index), name), reason);
+    }
+
+    /// Notes `reason` at every member, here and below, that has a value and a name that `refused` refuses.
+    ///
+    /// The only place where a pointer names a member that the contract does not have: `refused` must take such names only
+    /// as say nothing about anybody.
+    pub fn refuse(&self, refused: fn(&str) -> bool, reason: &'static str) {
+        let here = self.place.pointer();
+        members_below(self.members, &here, &mut |name, value, pointer| {
+            if !is_absent(value) && refused(name) {
+                self.faults.add_at(|| pointer.to_owned(), reason.into());
+            }
+        });
     }
 
     fn nested<T>(&self, name: &'static str, need: Need, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Option<T> {
@@ -272,6 +323,48 @@ impl<'t> Object<'t, '_> {
             (Some((_, value)), None) if !matches!(value, Json::Null) => Found::Value(value),
             _ => Found::Absent,
         }
+    }
+}
+
+/// Shows every member, here and below, with its pointer.
+fn members_below(members: &[Member<'_>], above: &str, see: &mut dyn FnMut(&str, &Json<'_>, &str)) {
+    for (name, value) in members {
+        let pointer = format!("{above}/{}", name.replace('~', "~0").replace('/', "~1"));
+        see(name, value, &pointer);
+        below(value, &pointer, see);
+    }
+}
+
+fn below(value: &Json<'_>, pointer: &str, see: &mut dyn FnMut(&str, &Json<'_>, &str)) {
+    match value {
+        Json::Object(members) => members_below(members, pointer, see),
+        Json::List(items) => {
+            for (i, item) in items.iter().enumerate() {
+                below(item, &format!("{pointer}/{i}"), see);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `null` and blank text.
+fn is_absent(value: &Json<'_>) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Text(text) => text.trim_ascii().is_empty(),
+        _ => false,
+    }
+}
+
+/// A text of 1 to `max` characters, or what is wrong with it.
+fn text_of<'t>(item: &'t Json<'_>, max: usize) -> Result<&'t str, String> {
+    match item {
+        Json::Text(text) if text.trim_ascii().is_empty() => Err("is empty".to_owned()),
+        Json::Text(text) if text.len() > max && text.chars().count() > max => {
+            Err(format!("is longer than {max} characters"))
+        }
+        Json::Text(text) => Ok(text),
+        other => Err(wrong_type(other, "text")),
     }
 }
 

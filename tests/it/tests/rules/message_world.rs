@@ -39,6 +39,8 @@ const fn acknowledgement(name: &'static str) -> Flow {
 /// All of them.
 pub const FLOWS: &[Flow] = &[
     synchronization(dacs_derms_enrollment_sync::NAME, "/sendDetails/syncRequestId"),
+    synchronization(dacs_derms_program_rules::NAME, "/syncRequestId"),
+    synchronization(dacs_derms_aggregators::NAME, "/syncRequestId"),
     acknowledgement(derms_dacs_enrollment_ack::NAME),
     acknowledgement(derms_dacs_program_rules_ack::NAME),
     acknowledgement(derms_dacs_aggregators_ack::NAME),
@@ -68,6 +70,14 @@ impl Door {
         let handled = match self.name {
             dacs_derms_enrollment_sync::NAME => {
                 use dacs_derms_enrollment_sync::{Flow, LOOKUPS};
+                Flow { kit: kit(LOOKUPS), calls: self.sync_calls(LOOKUPS) }.handle(trigger, invocation).await
+            }
+            dacs_derms_program_rules::NAME => {
+                use dacs_derms_program_rules::{Flow, LOOKUPS};
+                Flow { kit: kit(LOOKUPS), calls: self.sync_calls(LOOKUPS) }.handle(trigger, invocation).await
+            }
+            dacs_derms_aggregators::NAME => {
+                use dacs_derms_aggregators::{Flow, LOOKUPS};
                 Flow { kit: kit(LOOKUPS), calls: self.sync_calls(LOOKUPS) }.handle(trigger, invocation).await
             }
             derms_dacs_enrollment_ack::NAME => {
