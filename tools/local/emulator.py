@@ -1,4 +1,4 @@
-"""Runs the emulator in this process, with three things set right: two that the template's policies rest on, and one
+"""Runs the emulator in this process, with four things set right: three that the template's policies rest on, and one
 without which its queues would stand still.
 
 TLS: the template lets nobody in without it. The emulator listens on the loopback interface without it, so each request
@@ -6,6 +6,9 @@ is marked as a TLS proxy would mark it; one that says otherwise itself is refuse
 
 Partitions of the ledger: a function may touch only the items whose key begins with its flow's name. The emulator does
 not know `dynamodb:LeadingKeys`, so they are read from the request here, as AWS documents it.
+
+Conditional writes: a role may be let in to write objects only where nothing is. The emulator carries such writes out, but
+does not know `s3:if-none-match`, so it is read from the request here, as AWS documents it.
 
 Limits of event sources: one that reaches `ScalingConfig` by a template parameter stays text, and comparing it with a
 number ends each round of the poller of all queues (`ESM SQS poller error: '>=' not supported …`). It is made a number.
@@ -29,6 +32,7 @@ _PARTITION_KEY = "pk"
 
 _emulator = ministack.app
 _dynamodb_context = iam_actions.dynamodb_service_context
+_object_context = iam_actions._s3_object_context
 _concurrency = lambda_svc._sqs_esm_concurrency
 
 
@@ -71,6 +75,12 @@ def _keys_of_query(request):
             yield values.get(placeholder, {}).get("S", "")
 
 
+def _with_its_condition(action, query, path, headers):
+    context = _object_context(action, query, path, headers)
+    condition = headers.get("if-none-match")
+    return {**context, "s3:if-none-match": condition} if action == "s3:PutObject" and condition else context
+
+
 def _with_a_number(source, *rest):
     scaling = source.get("ScalingConfig") or {}
     if "MaximumConcurrency" in scaling:
@@ -82,5 +92,6 @@ if __name__ == "__main__":
     atexit.register(processes.end_children)
     ministack.app = _behind_tls
     iam_actions.dynamodb_service_context = _with_leading_keys
+    iam_actions._s3_object_context = _with_its_condition
     lambda_svc._sqs_esm_concurrency = _with_a_number
     ministack.main()

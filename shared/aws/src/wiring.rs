@@ -11,7 +11,7 @@ use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
 use flow::message::{BodyStore, MessageKit};
-use flow::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
+use flow::ports::{Clock, Depot, Notifier, Outlet, Queue, Source, Telemetry};
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
 use flow::to_derms::{Derms, SyncCalls};
@@ -20,8 +20,8 @@ use jiff::SignedDuration;
 
 use crate::target::BaseUrl;
 use crate::{
-    BadVar, Clients, DynamoTable, EmfTelemetry, HttpTarget, S3Outlet, S3Source, SecretVault, SnsNotifier, SqsQueue,
-    SystemClock, Vars,
+    BadVar, Clients, DynamoTable, EmfTelemetry, HttpTarget, S3Depot, S3Outlet, S3Source, SecretVault, SnsNotifier,
+    SqsQueue, SystemClock, Vars,
 };
 
 /// A call to a neighbour ends after this; twice as long would not fit a message function's minute with its retries.
@@ -225,8 +225,28 @@ impl<'a> Wiring<'a> {
         Ok(SignedDuration::from_hours(self.vars.number::<u32>("RETRY_LIMIT_HOURS")?.into()))
     }
 
-    fn source(&self) -> Arc<dyn Source> {
+    /// A bucket through which others bring and fetch objects.
+    #[must_use]
+    pub fn depot(&self, bucket: &str) -> Arc<dyn Depot> {
+        Arc::new(S3Depot::new(self.clients, bucket, self.clock.clone()))
+    }
+
+    /// Reads from the buckets that the role allows.
+    #[must_use]
+    pub fn source(&self) -> Arc<dyn Source> {
         Arc::new(S3Source::new(self.clients))
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+
+    /// Time.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
     }
 
     fn outlet(&self, bucket: &str) -> Arc<dyn Outlet> {
@@ -237,7 +257,9 @@ impl<'a> Wiring<'a> {
         Ok(Arc::new(SqsQueue::new(self.clients, self.vars.text("QUEUE_URL")?)))
     }
 
-    fn telemetry(&self) -> Arc<dyn Telemetry> {
+    /// Log line and metrics.
+    #[must_use]
+    pub fn telemetry(&self) -> Arc<dyn Telemetry> {
         Arc::new(EmfTelemetry::stdout(self.clock.clone()))
     }
 }

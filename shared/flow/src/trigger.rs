@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use domain::json::Problem;
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::ports::Receipt;
 
@@ -72,6 +74,41 @@ impl HttpReply {
     /// An answer of `status` with a body and no further headers.
     pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
         Self { status, content_type, body: body.into(), headers: Vec::new() }
+    }
+
+    /// An answer of `status` in JSON.
+    #[must_use]
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self::new(status, "application/json", body.to_string())
+    }
+
+    /// 202: what this key names is kept, and reaches an end.
+    #[must_use]
+    pub fn accepted(message_key: &str, correlation: &str) -> Self {
+        let body = json!({ "messageKey": message_key, "status": "ACCEPTED", "correlationId": correlation });
+        Self::json(202, &body)
+    }
+
+    /// A refusal, as a problem document.
+    #[must_use]
+    pub fn problem(problem: &Problem) -> Self {
+        let body = serde_json::to_string(problem).unwrap_or_default();
+        Self::new(problem.status, Problem::MEDIA_TYPE, body)
+    }
+
+    /// 503: nothing was kept, and the same request may succeed later.
+    #[must_use]
+    pub fn unavailable(correlation: &str) -> Self {
+        let body = json!({
+            "type": "about:blank",
+            "title": "Not accepted",
+            "status": 503,
+            "detail": "the message was not stored; send it again",
+            "correlationId": correlation,
+        });
+        let mut reply = Self::new(503, Problem::MEDIA_TYPE, body.to_string());
+        reply.headers.push(("retry-after", "5".into()));
+        reply
     }
 }
 

@@ -36,7 +36,7 @@ pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use gate::{Gate, Verdict};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow, ToCallsFlow};
 pub use publish::{FileToFile, OpenSheet, Sheet, ToFileFlow};
-pub use rejects::RejectStore;
+pub use rejects::{RejectFile, RejectStore};
 pub(crate) use settle::ended_notice;
 pub use tell::{AnswerRow, OpenAnswers, TellSource};
 

@@ -137,9 +137,9 @@ pub async fn join(store: &RejectStore, flow: &str, run: &Run) -> Result<Option<R
         return Ok(None);
     }
     let header = run.head.as_ref().map(|head| head.header.clone()).unwrap_or_default();
-    let rows = Joiner::new(store, joined_key(flow, run, "rows"), header.into_bytes());
+    let rows = Joiner::new(store, RejectFile::Rows.key(flow, run), header.into_bytes());
     let rows = rows.all(Section::Rows, flow, run).await?;
-    let reasons = Joiner::new(store, joined_key(flow, run, "reasons"), b"line,column,reason\n".to_vec());
+    let reasons = Joiner::new(store, RejectFile::Reasons.key(flow, run), b"line,column,reason\n".to_vec());
     let reasons = reasons.all(Section::Reasons, flow, run).await?;
     Ok(reasons.map(|reasons| RejectFiles { rows, reasons }))
 }
@@ -226,8 +226,26 @@ fn piece_key(flow: &str, run: &Run, number: u32, attempt: u32) -> String {
     format!("{flow}/pieces/{}/{number:06}-{attempt:03}", run.id)
 }
 
-fn joined_key(flow: &str, run: &Run, kind: &str) -> String {
-    format!("{flow}/{}.{}.{kind}.csv", run.file_name(), run.id)
+/// One of the two reject files of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectFile {
+    /// The header and every rejected row, byte for byte.
+    Rows,
+    /// Line, column and reason of each.
+    Reasons,
+}
+
+impl RejectFile {
+    /// Where it is in the rejects bucket, once the run is settled and if anything was rejected; rows also only where they
+    /// could be kept.
+    #[must_use]
+    pub fn key(self, flow: &str, run: &Run) -> String {
+        let kind = match self {
+            Self::Rows => "rows",
+            Self::Reasons => "reasons",
+        };
+        format!("{flow}/{}.{}.{kind}.csv", run.file_name(), run.id)
+    }
 }
 
 struct Joiner<'a> {

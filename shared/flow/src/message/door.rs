@@ -20,17 +20,17 @@ const RACES: u32 = 5;
 /// Takes a message from its sender (architecture.md §2.9 and §2.10).
 pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest) -> HttpReply {
     if request.body.len() > BODY_LIMIT {
-        return problem(&Problem::too_large(BODY_LIMIT));
+        return HttpReply::problem(&Problem::too_large(BODY_LIMIT));
     }
     let identity = match identify(&request.body) {
         Ok(identity) => identity,
-        Err(refused) => return problem(&refused),
+        Err(refused) => return HttpReply::problem(&refused),
     };
     match take(kit, &identity, request).await {
         Ok(reply) => reply,
         Err(fault) => {
             tracing::warn!(flow = kit.flow, correlation = request.correlation, fault = fault.chain(), "not accepted");
-            unavailable(&request.correlation)
+            HttpReply::unavailable(&request.correlation)
         }
     }
 }
@@ -69,9 +69,9 @@ async fn again(
             // Perhaps it was stored and could not be queued, and its sender was told so and has changed it since: it is
             // brought to its end, or it would refuse every correction for ever.
             queue(kit, &known.value, request).await?;
-            Ok(Some(problem(&Problem::other_body())))
+            Ok(Some(HttpReply::problem(&Problem::other_body())))
         }
-        MessageState::Delivered => Ok(Some(problem(&Problem::other_body()))),
+        MessageState::Delivered => Ok(Some(HttpReply::problem(&Problem::other_body()))),
         MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed => {
             attempt_anew(kit, identity, known, request).await
         }
@@ -79,8 +79,10 @@ async fn again(
 }
 
 fn first_result(known: &Message) -> HttpReply {
-    let result = known.result.clone().unwrap_or_else(|| accepted(known));
-    HttpReply::new(200, "application/json", result.to_string())
+    match &known.result {
+        Some(result) => HttpReply::json(200, result),
+        None => HttpReply { status: 200, ..HttpReply::accepted(&known.key, &known.correlation) },
+    }
 }
 
 /// Correct and resend is the operators' cure (contracts.md §8). A corrected body is a new statement and goes to the end
@@ -105,7 +107,7 @@ async fn attempt_anew(
             fresh.asked = known.value.asked;
         }
         if let Some(newer) = newer_delivered(kit, &fresh).await? {
-            let reply = if taken_before { first_result(&known.value) } else { problem(&overtaken(&newer)) };
+            let reply = if taken_before { first_result(&known.value) } else { HttpReply::problem(&overtaken(&newer)) };
             return Ok(Some(reply));
         }
     }
@@ -168,11 +170,7 @@ async fn queue(kit: &MessageKit, message: &Message, request: &HttpRequest) -> Re
         deduplication: request.request_id.clone(),
     };
     kit.queue.send(&outgoing).await?;
-    Ok(HttpReply::new(202, "application/json", accepted(message).to_string()))
-}
-
-fn accepted(message: &Message) -> serde_json::Value {
-    json!({ "messageKey": message.key, "status": "ACCEPTED", "correlationId": message.correlation })
+    Ok(HttpReply::accepted(&message.key, &message.correlation))
 }
 
 fn overtaken(newer: &LastDelivered) -> Problem {
@@ -188,22 +186,4 @@ fn overtaken(newer: &LastDelivered) -> Problem {
         .into(),
         errors: Vec::new(),
     }
-}
-
-fn problem(problem: &Problem) -> HttpReply {
-    let body = serde_json::to_string(problem).unwrap_or_default();
-    HttpReply::new(problem.status, Problem::MEDIA_TYPE, body)
-}
-
-fn unavailable(correlation: &str) -> HttpReply {
-    let body = json!({
-        "type": "about:blank",
-        "title": "Not accepted",
-        "status": 503,
-        "detail": "the message was not stored; send it again",
-        "correlationId": correlation,
-    });
-    let mut reply = HttpReply::new(503, Problem::MEDIA_TYPE, body.to_string());
-    reply.headers.push(("retry-after", "5".into()));
-    reply
 }

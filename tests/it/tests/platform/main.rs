@@ -13,6 +13,7 @@
 )]
 
 mod gateway;
+mod intake;
 mod kill;
 mod kwh;
 mod lookups;

@@ -10,6 +10,7 @@
 mod dependencies;
 mod file_examples;
 mod file_world;
+mod intake_examples;
 mod message_examples;
 mod message_world;
 mod names;
