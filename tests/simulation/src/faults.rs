@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::dice::Dice;
 use crate::engine::{Op, Port, TaskInfo};
-use crate::flows::FlowId;
+use crate::flows::{FlowId, Kind};
 
 /// One kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,8 +115,7 @@ impl Fault {
     /// Why it cannot happen to `flow`; `None` when it can.
     #[must_use]
     pub fn cannot_happen_to(self, flow: FlowId) -> Option<&'static str> {
-        use FlowId::{DeviceScore, EnrollmentAck, EnrollmentSync, KwhAvoided};
-        match (self, flow) {
+        match (self, flow.kind()) {
             (
                 Self::TargetError
                 | Self::TargetTimeout
@@ -126,14 +125,16 @@ impl Fault {
                 | Self::TargetSlow
                 | Self::PartialAnswer
                 | Self::Outage,
-                KwhAvoided,
+                Kind::Published,
             ) => Some("file to file: no target is called"),
-            (Self::PartialAnswer, DeviceScore) => Some("the status says all; no body is read"),
-            (Self::PartialAnswer, EnrollmentAck) => Some("the body of a 2xx is not read"),
-            (Self::CrashInBatch, DeviceScore | KwhAvoided) => Some("batch size 1"),
-            (Self::Reordered, EnrollmentSync | EnrollmentAck) => Some("a FIFO group keeps its order"),
-            (Self::Overwrite, EnrollmentSync | EnrollmentAck) => Some("a message is no object; see Duplicate"),
-            (Self::Compressed, EnrollmentSync | EnrollmentAck) => Some("bodies are not compressed"),
+            (Self::PartialAnswer, Kind::Parts) => Some("the status says all; no body is read"),
+            (Self::PartialAnswer, _) if matches!(flow, FlowId::EnrollmentAck | FlowId::AckFile) => {
+                Some("the body of a 2xx is not read")
+            }
+            (Self::CrashInBatch, Kind::Parts | Kind::Published | Kind::Calls) => Some("batch size 1"),
+            (Self::Reordered, Kind::Messages) => Some("a FIFO group keeps its order"),
+            (Self::Overwrite, Kind::Messages) => Some("a message is no object; see Duplicate"),
+            (Self::Compressed, Kind::Messages) => Some("bodies are not compressed"),
             _ => None,
         }
     }
@@ -148,7 +149,9 @@ impl Fault {
             Self::CrashAfterCall => op.port != Port::Clock,
             Self::Throttle | Self::LostAnswer => !at_target && op.port != Port::Clock && op.verb != "chunk",
             Self::BrokenStream => op.verb == "chunk",
-            Self::PartialAnswer => at_target && op.verb == "POST /enroll",
+            Self::PartialAnswer => {
+                at_target && matches!(op.verb, "POST /enroll" | "POST reserveDevice" | "POST postEventOutcome")
+            }
             _ => at_target,
         }
     }

@@ -398,11 +398,14 @@ fn give_up_when_due(kit: &FileKit, run: &mut Run, (now, deadline): (Timestamp, O
         _ => idle || deadline.map_or(tried > kit.limits.retry, |deadline| now >= deadline),
     };
     if due {
-        run.reason = Some(format!(
-            "given up {} minutes after its first turn, after {} attempts without progress",
-            tried.as_mins(),
-            run.idle_attempts
-        ));
+        run.reason = Some(match deadline.filter(|deadline| now >= *deadline) {
+            Some(deadline) => format!("given up at its deadline, {deadline}"),
+            None => format!(
+                "given up {} minutes after its first turn, after {} attempts without progress",
+                tried.as_mins(),
+                run.idle_attempts
+            ),
+        });
         if is_delivering(run.phase) {
             run.resume = Some(Resume { phase: run.phase, position: run.position, counts: run.counts });
         }

@@ -108,6 +108,8 @@ struct Held {
     row: CallRow,
     at: Position,
     raw: Vec<u8>,
+    /// The same row again within the call: what becomes of it becomes of them.
+    again: Vec<(Position, Vec<u8>)>,
 }
 
 type Answered = (usize, Vec<Held>, Result<Vec<(usize, RowFault)>, Failure>);
@@ -147,7 +149,7 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
                 }
                 match read(&record) {
                     Ok(row) => {
-                        let held = Held { row, at, raw: record.raw().to_vec() };
+                        let held = Held { row, at, raw: record.raw().to_vec(), again: Vec::new() };
                         lanes.pass(attempt, held).await?;
                     }
                     Err(fault) => attempt.reject_row(record.raw(), at, &fault)?,
@@ -219,10 +221,12 @@ impl<'a> Lanes<'a> {
             self.close(&place);
         }
         let open = self.open.entry(place).or_default();
-        if let Some(twin) = open.iter().find(|other| other.row.key == held.row.key) {
+        if let Some(twin) = open.iter_mut().find(|other| other.row.key == held.row.key) {
             if twin.row == held.row {
                 attempt.run.counts.rows += 1;
                 attempt.run.counts.repeated += 1;
+                self.filled += held.raw.len();
+                twin.again.push((held.at, held.raw));
                 return Ok(());
             }
             let fault = RowFault::row(format!("duplicate of line {}", twin.at.line));
@@ -274,7 +278,15 @@ impl<'a> Lanes<'a> {
     /// Waits for one call.
     async fn answer(&mut self) -> Result<(), Halt> {
         let Some((lane, held, answer)) = self.calls.next().await else { return Ok(()) };
-        let mut refused: HashMap<usize, RowFault> = answer?.into_iter().collect();
+        let refused = match answer {
+            Ok(refused) => refused,
+            Err(failure) => {
+                // No call is dropped on its way: its target may just be saying when to come again.
+                while self.calls.next().await.is_some() {}
+                return Err(failure.into());
+            }
+        };
+        let mut refused: HashMap<usize, RowFault> = refused.into_iter().collect();
         for (place, held) in held.into_iter().enumerate() {
             match refused.remove(&place) {
                 Some(fault) => self.refused.push((held, fault)),
@@ -308,12 +320,21 @@ impl<'a> Lanes<'a> {
             self.answer().await?;
         }
         attempt.run.counts.delivered += std::mem::take(&mut self.delivered);
-        let mut refused = std::mem::take(&mut self.refused);
-        refused.sort_by_key(|(held, _)| held.at);
-        for (held, fault) in refused {
-            // The row was counted when it was taken.
-            attempt.run.counts.rows -= 1;
-            attempt.reject_row(&held.raw, held.at, &fault)?;
+        let mut refused = Vec::new();
+        for (held, fault) in std::mem::take(&mut self.refused) {
+            let counts = &mut attempt.run.counts;
+            // They were counted when they were taken.
+            counts.rows -= 1;
+            for (at, raw) in held.again {
+                counts.rows -= 1;
+                counts.repeated -= 1;
+                refused.push((at, raw, fault.clone()));
+            }
+            refused.push((held.at, held.raw, fault));
+        }
+        refused.sort_by_key(|(at, ..)| *at);
+        for (at, raw, fault) in refused {
+            attempt.reject_row(&raw, at, &fault)?;
         }
         Ok(())
     }
@@ -322,7 +343,8 @@ impl<'a> Lanes<'a> {
 impl Held {
     /// Its share of the memory.
     fn size(&self) -> usize {
-        self.row.key.len() + self.row.content.len() + self.raw.len()
+        let again: usize = self.again.iter().map(|(_, raw)| raw.len()).sum();
+        self.row.key.len() + self.row.content.len() + self.raw.len() + again
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::participation::ProgramEventKey;
 use domain::sync_request::{DacsRelease, ExceptionCode};
 use flow::Transient;
-use flow::file::{FileKit, FileToFile, Limits, RejectStore};
+use flow::derms_ack::DermsAcks;
+use flow::file::{FileKit, FileToFile, Limits, RejectStore, ToCallsFlow};
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
 use flow::memory::{BODIES, CONFIG, REJECTS};
@@ -33,6 +35,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Small, so that the few rows of a schedule make several parts.
 const PART_SIZE: usize = 700;
 const RATE: u32 = 50;
+/// Few, so that the few rows of a schedule make several calls in each lane.
+const ROWS_PER_CALL: usize = 3;
+const LANES: usize = 3;
 
 /// The neighbours of one schedule.
 #[derive(Clone)]
@@ -55,6 +60,8 @@ pub enum Function {
     EnrollmentSync(dacs_derms_enrollment_sync::Flow),
     /// derms-dacs-enrollment-ack
     EnrollmentAck(derms_dacs_enrollment_ack::Flow),
+    /// A file that goes out in many calls.
+    Calls(ToCallsFlow),
 }
 
 impl Function {
@@ -88,6 +95,36 @@ impl Function {
                 let calls = AckCalls { acks, read: derms_dacs_enrollment_ack::READ };
                 Self::EnrollmentAck(derms_dacs_enrollment_ack::Flow { kit, calls })
             }
+            FlowId::AckFile => {
+                let kit = wiring.unordered(ouai_dacs_enrollment_ack::LOOKUPS);
+                let to_calls = ouai_dacs_enrollment_ack::to_calls(wiring.acks(&kit.lookups), LANES);
+                Self::Calls(ToCallsFlow { kit, to_calls })
+            }
+            FlowId::Reservation => {
+                let kit = wiring.unordered(derms_dacs_device_reservation::LOOKUPS);
+                let neighbours = derms_dacs_device_reservation::Neighbours {
+                    dacs: wiring.dacs(),
+                    derms: DermsAcks { derms: wiring.derms() },
+                    key: ProgramEventKey::Stage,
+                    calls: (ROWS_PER_CALL, LANES),
+                };
+                let ports = (kit.ledger.clone(), kit.clock.clone());
+                let to_calls = derms_dacs_device_reservation::to_calls(neighbours, ports, kit.lookups.clone());
+                Self::Calls(ToCallsFlow { kit, to_calls })
+            }
+            FlowId::Outcome => {
+                let kit = wiring.unordered(derms_dacs_device_outcome::LOOKUPS);
+                let neighbours = derms_dacs_device_outcome::Neighbours {
+                    dacs: wiring.dacs(),
+                    derms: DermsAcks { derms: wiring.derms() },
+                    key: ProgramEventKey::Stage,
+                    calls: (ROWS_PER_CALL, LANES),
+                };
+                let (ledger, clock) = (kit.ledger.clone(), kit.clock.clone());
+                let gate = derms_dacs_device_outcome::FinalStage { ledger, clock, limit: RETRY_LIMIT };
+                let to_calls = derms_dacs_device_outcome::to_calls(neighbours, gate, kit.lookups.clone());
+                Self::Calls(ToCallsFlow { kit, to_calls })
+            }
         }
     }
 
@@ -101,6 +138,7 @@ impl Function {
             Self::KwhAvoided(flow) => flow.handle(trigger, invocation).await,
             Self::EnrollmentSync(flow) => flow.handle(trigger, invocation).await,
             Self::EnrollmentAck(flow) => flow.handle(trigger, invocation).await,
+            Self::Calls(flow) => flow.handle(trigger, invocation).await,
         }
     }
 }
@@ -130,6 +168,11 @@ impl Wiring<'_> {
         }
     }
 
+    /// The kit of a flow whose files are taken as they come.
+    fn unordered(&self, lookups: &'static [&'static str]) -> FileKit {
+        FileKit { in_order: false, ..self.file_kit(lookups) }
+    }
+
     fn message_kit(&self, lookups: &'static [&'static str]) -> MessageKit {
         MessageKit {
             flow: self.flow.name(),
@@ -146,11 +189,15 @@ impl Wiring<'_> {
 
     fn acks(&self, lookups: &LookupBook) -> SyncRequestAcks {
         SyncRequestAcks {
-            dacs: self.target("dacs", self.neighbours.dacs.clone()),
+            dacs: self.dacs(),
             release: self.neighbours.release,
             exception: ExceptionCode::new(90_000, 90_001).expect("both are small"),
             lookups: lookups.clone(),
         }
+    }
+
+    fn dacs(&self) -> TargetClient {
+        self.target("dacs", self.neighbours.dacs.clone())
     }
 
     fn derms(&self) -> TargetClient {

@@ -1,7 +1,7 @@
 //! kWh Avoided files: each appears in DACS's inbox once, whole, with its valid rows, in order of arrival.
 
 use flow::ledger::run::RunState;
-use flow::ports::{ObjectRef, Source};
+use flow::ports::{Metadata, ObjectRef, Source};
 use futures_util::FutureExt;
 
 use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run};
@@ -59,7 +59,7 @@ fn file(setting: &mut Setting, key: String, at: u64, dress: Dress, shape: Shape)
         _ => setting.dice.count(2, 25),
     };
     let rows = (0..number).map(|index| row(setting, clean && !held, all_bad || held && index < 105)).collect();
-    File { key, at, header, rows, shape, dress }
+    File { key, at, header, rows, shape, dress, envelope: Metadata::new(), may_close: false }
 }
 
 fn row(setting: &mut Setting, clean: bool, bad: bool) -> Row {

@@ -1,13 +1,17 @@
 //! The flows under simulation: one row each. A new flow is a variant here, its function in [`function`], and a workload
 //! with its checks beside the others.
 
+mod ack_files;
 mod acks;
 mod enrollments;
 mod files;
 mod function;
 mod kwh;
+mod outcomes;
 mod plan;
+mod reservations;
 mod scores;
+mod stages;
 
 pub use function::{Function, Neighbours};
 
@@ -27,11 +31,38 @@ pub enum FlowId {
     EnrollmentSync,
     /// derms-dacs-enrollment-ack
     EnrollmentAck,
+    /// ouai-dacs-enrollment-ack
+    AckFile,
+    /// derms-dacs-device-reservation
+    Reservation,
+    /// derms-dacs-device-outcome
+    Outcome,
+}
+
+/// How a flow works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file is published in an inbox.
+    Published,
+    /// A file goes out in a few numbered parts.
+    Parts,
+    /// A file goes out in many calls.
+    Calls,
+    /// Messages.
+    Messages,
 }
 
 impl FlowId {
     /// All flows.
-    pub const ALL: &[Self] = &[Self::DeviceScore, Self::KwhAvoided, Self::EnrollmentSync, Self::EnrollmentAck];
+    pub const ALL: &[Self] = &[
+        Self::DeviceScore,
+        Self::KwhAvoided,
+        Self::EnrollmentSync,
+        Self::EnrollmentAck,
+        Self::AckFile,
+        Self::Reservation,
+        Self::Outcome,
+    ];
 
     /// Its one name.
     #[must_use]
@@ -41,6 +72,9 @@ impl FlowId {
             Self::KwhAvoided => ouai_dacs_kwh_avoided::NAME,
             Self::EnrollmentSync => dacs_derms_enrollment_sync::NAME,
             Self::EnrollmentAck => derms_dacs_enrollment_ack::NAME,
+            Self::AckFile => ouai_dacs_enrollment_ack::NAME,
+            Self::Reservation => derms_dacs_device_reservation::NAME,
+            Self::Outcome => derms_dacs_device_outcome::NAME,
         }
     }
 
@@ -52,13 +86,27 @@ impl FlowId {
             Self::KwhAvoided => "kwh-avoided",
             Self::EnrollmentSync => "enroll-sync",
             Self::EnrollmentAck => "enroll-ack",
+            Self::AckFile => "ack-file",
+            Self::Reservation => "reservation",
+            Self::Outcome => "outcome",
+        }
+    }
+
+    /// How it works.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::KwhAvoided => Kind::Published,
+            Self::DeviceScore => Kind::Parts,
+            Self::AckFile | Self::Reservation | Self::Outcome => Kind::Calls,
+            Self::EnrollmentSync | Self::EnrollmentAck => Kind::Messages,
         }
     }
 
     /// Whether it takes messages; otherwise files.
     #[must_use]
     pub fn is_messages(self) -> bool {
-        matches!(self, Self::EnrollmentSync | Self::EnrollmentAck)
+        self.kind() == Kind::Messages
     }
 
     /// The visibility timeout of its queue, as the template sets it.
@@ -80,6 +128,9 @@ impl FlowId {
             Self::KwhAvoided => Box::new(kwh::plan(setting, records)),
             Self::EnrollmentSync => Box::new(enrollments::plan(setting, records)),
             Self::EnrollmentAck => Box::new(acks::plan(setting, records)),
+            Self::AckFile => Box::new(ack_files::plan(setting, records)),
+            Self::Reservation => Box::new(reservations::plan(setting, records)),
+            Self::Outcome => Box::new(outcomes::plan(setting, records)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flow::ledger::run::RunState;
+use flow::ports::Metadata;
 
 use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run};
 use super::{FlowId, Workload, plan};
@@ -47,7 +48,7 @@ fn file(setting: &mut Setting, key: String, at: u64, dress: Dress, shape: Shape)
         let repeated = setting.dice.chance(6).then(|| rows.last().cloned()).flatten();
         rows.push(repeated.unwrap_or_else(|| row(setting, all_bad)));
     }
-    File { key, at, header, rows, shape, dress }
+    File { key, at, header, rows, shape, dress, envelope: Metadata::new(), may_close: false }
 }
 
 fn row(setting: &mut Setting, bad: bool) -> Row {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use flow::ports::{Answer, Call, Payload};
 use serde_json::Value;
 
-use super::Outages;
+use super::{Outages, ProgramEvents};
 use crate::engine::{Micros, Shared};
 use crate::ports::{Neighbour, plain};
 
@@ -34,6 +34,8 @@ pub struct Dacs {
     /// When it is down.
     pub outages: Outages,
     requests: Mutex<BTreeMap<String, SyncRequest>>,
+    /// Program events, reservations and outcomes.
+    pub events: ProgramEvents,
 }
 
 impl Dacs {
@@ -41,7 +43,8 @@ impl Dacs {
     #[must_use]
     pub fn new(shared: Shared, down: Vec<(Micros, Micros)>) -> Self {
         let outages = Outages::new(shared.clone(), "dacs", down);
-        Self { shared, outages, requests: Mutex::default() }
+        let events = ProgramEvents::new(shared.clone());
+        Self { shared, outages, requests: Mutex::default(), events }
     }
 
     /// A sync request is sent, for the first time or again.
@@ -66,11 +69,32 @@ impl Neighbour for Dacs {
         "dacs"
     }
 
-    /// "sync request PATCH / postAcknowledgement → accepted while sent or in Error, 400 when already Synchronized".
     fn act(&self, call: &Call, begun: Micros) -> Answer {
         self.outages.watch(begun);
+        if call.path == "/health" {
+            return plain(200, "{}");
+        }
         let Payload::Json(body) = &call.payload else { return plain(400, r#"{"messageNumber":20023}"#) };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        match call.path.rsplit('/').next() {
+            Some("reserveDevice") => self.events.reserve(&body),
+            Some("postEventOutcome") => self.events.outcomes(&body),
+            _ => self.acknowledge(&body),
+        }
+    }
+
+    fn is_down(&self) -> bool {
+        self.outages.is_down()
+    }
+
+    fn throttled_until(&self, until: Micros) {
+        self.outages.throttle(until);
+    }
+}
+
+impl Dacs {
+    /// "sync request PATCH / postAcknowledgement → accepted while sent or in Error, 400 when already Synchronized".
+    fn acknowledge(&self, body: &Value) -> Answer {
         let id = body.get("syncRequestId").and_then(Value::as_str).unwrap_or_default();
         let has_error = body.get("hasError").and_then(Value::as_bool);
         let exceptions = body.get("exceptionInfo").and_then(Value::as_array).map_or(0, Vec::len);
@@ -92,13 +116,5 @@ impl Neighbour for Dacs {
             request.heard.push((has_error, said));
         }
         plain(200, "{}")
-    }
-
-    fn is_down(&self) -> bool {
-        self.outages.is_down()
-    }
-
-    fn throttled_until(&self, until: Micros) {
-        self.outages.throttle(until);
     }
 }

@@ -44,6 +44,7 @@ struct State {
     sets: BTreeMap<String, ScoreSet>,
     completed: usize,
     scores: BTreeMap<String, String>,
+    acks: BTreeMap<String, Vec<Value>>,
 }
 
 /// The DERMS.
@@ -82,6 +83,27 @@ impl Derms {
     #[must_use]
     pub fn scores(&self) -> BTreeMap<String, String> {
         self.state().scores.clone()
+    }
+
+    /// The acknowledgements of a message, in order, repeats left out.
+    #[must_use]
+    pub fn acks(&self, id: &str) -> Vec<Value> {
+        self.state().acks.get(id).cloned().unwrap_or_default()
+    }
+
+    /// `/acks` is an upsert by the first response's id.
+    fn acknowledged(&self, body: &Bytes) -> Answer {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let Some(id) = body.pointer("/MsgAck/responses/response/0/id").and_then(Value::as_str) else {
+            self.shared.lock().violated("the DERMS was sent an acknowledgement of nothing");
+            return plain(400, "{}");
+        };
+        let mut state = self.state();
+        let heard = state.acks.entry(id.to_owned()).or_default();
+        if heard.last().is_none_or(|last| *last != body) {
+            heard.push(body);
+        }
+        plain(200, "{}")
     }
 
     /// `/enroll` is an upsert by `dacsMessageId`. How it answers is written in the request: `subscriptionType` LATER is
@@ -205,6 +227,7 @@ impl Neighbour for Derms {
         self.outages.watch(begun);
         match (&call.payload, call.path.as_str()) {
             (Payload::Json(body), "/enroll") => self.enroll(body),
+            (Payload::Json(body), "/acks") => self.acknowledged(body),
             (Payload::Form(parts), "/device_scores") => match parts.as_slice() {
                 [about, file] => self.device_scores(&about.bytes, &file.bytes),
                 _ => plain(400, "{}"),

@@ -4,10 +4,12 @@
 mod dacs;
 mod derms;
 mod outages;
+mod program_events;
 
 pub use dacs::{Dacs, SyncState};
 pub use derms::{Derms, Enrolled, ScoreSet};
 pub use outages::Outages;
+pub use program_events::{EventState, ProgramEvents, UNKNOWN};
 
 use bytes::Bytes;
 use flow::trigger::HttpReply;

@@ -171,6 +171,10 @@ fn verb(call: &Call) -> &'static str {
     match (call.method, call.path.as_str()) {
         (Method::Post, "/enroll") => "POST /enroll",
         (Method::Post, "/device_scores") => "POST /device_scores",
+        (Method::Post, "/acks") => "POST /acks",
+        (Method::Post, path) if path.ends_with("/reserveDevice") => "POST reserveDevice",
+        (Method::Post, path) if path.ends_with("/postEventOutcome") => "POST postEventOutcome",
+        (Method::Get, _) => "GET health",
         (Method::Patch, _) => "PATCH syncRequest",
         _ => "POST postAcknowledgement",
     }

@@ -121,3 +121,57 @@ async fn lost_answers_are_repeats_and_the_books_are_the_same() {
     assert_eq!((next, run.counts.delivered), (Next::Settled(RunState::Delivered), 50));
     assert!((0..50).all(|n| keys.history(&format!("k{n}")) == [n.to_string()]));
 }
+
+#[tokio::test]
+async fn a_row_that_is_repeated_within_a_call_shares_the_fate_of_the_first() {
+    let (bench, keys) = (Bench::new(), Keys::default());
+    let (run, _) = deliver(&bench, &keys, "a,no\na,no\nb,1\nb,1\n").await;
+    assert_eq!((run.counts.delivered, run.counts.repeated, run.counts.rejected), (1, 1, 2));
+    let object = bench.world.objects.versions(super::harness::OUTBOX, "f.csv").remove(0);
+    let (rows, _) = bench.rejects(&object);
+    assert_eq!(rows.unwrap(), "key,value\na,no\na,no\n");
+}
+
+/// A target whose first call fails at once, and the others later.
+#[derive(Clone, Default)]
+struct Staggered {
+    begun: Arc<Mutex<u32>>,
+    ended: Arc<Mutex<u32>>,
+}
+
+#[async_trait]
+impl CallTarget for Staggered {
+    async fn call(&self, _: &Run, _: &[CallRow], _: &Invocation) -> Result<Vec<(usize, RowFault)>, Failure> {
+        let is_first = {
+            let mut begun = self.begun.lock().unwrap();
+            *begun += 1;
+            *begun == 1
+        };
+        if !is_first {
+            tokio::task::yield_now().await;
+        }
+        *self.ended.lock().unwrap() += 1;
+        Err(Transient::new("down").into())
+    }
+}
+
+#[tokio::test]
+async fn when_a_call_fails_those_on_their_way_are_waited_for() {
+    let bench = Bench::new();
+    let target = Staggered::default();
+    let flow = FileToCalls {
+        open: Box::new(open),
+        rows_per_call: 1,
+        lanes: 8,
+        target: Arc::new(target.clone()),
+        gate: None,
+        ack: None,
+    };
+    let rows: String = (0..40).map(|n| format!("k{n},{n}\n")).collect();
+    let object = bench.drop_file("f.csv", format!("key,value\n{rows}"));
+    let delivery = bench.world.notification(&object);
+    let next = handle(&bench.kit, &FileFlow::ToCalls(&flow), &delivery, &bench.invocation()).await;
+    assert!(matches!(next, Next::Again(_)));
+    let (begun, ended) = (*target.begun.lock().unwrap(), *target.ended.lock().unwrap());
+    assert!(begun > 1 && begun == ended, "{begun} calls begun, {ended} ended");
+}
