@@ -2,6 +2,8 @@
 //! outlive the invocation.
 
 mod pacer;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,9 +75,10 @@ impl TargetClient {
 
     /// One attempt: the outer error ends the attempts, the inner one allows another.
     async fn once(&self, call: &Call, deadline: Timestamp) -> Result<Result<Answer, Transient>, Transient> {
-        self.pacer.slot(&*self.clock).await?;
         let timeout = SignedDuration::try_from(self.timeout).unwrap_or(SignedDuration::MAX);
-        if self.clock.now().saturating_add(timeout).is_ok_and(|end| end > deadline) {
+        let latest = deadline.saturating_sub(timeout).unwrap_or(Timestamp::MIN);
+        self.pacer.slot(&*self.clock, latest).await?;
+        if self.clock.now() > latest {
             return Err(Transient::new(format!("no time is left for a call to {}", self.name)));
         }
         let answer = match self.target.call(call, self.timeout).await {

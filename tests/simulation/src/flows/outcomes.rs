@@ -55,10 +55,10 @@ pub fn plan(setting: &mut Setting, records: usize) -> Outcomes {
 /// A stage that is unknown here, final, final soon, or never.
 fn stage(setting: &mut Setting, number: usize) -> Told {
     let mut stage = Told::new(setting, "O", number, seconds(3600));
-    let (status, final_at): (_, Option<Micros>) = match setting.dice.below(20) {
-        0..=6 => return stage,
-        7..=12 => (StageStatus::Completed, None),
-        13..=18 => (StageStatus::InProgress, Some(setting.dice.below(seconds(1500)))),
+    let (status, final_at): (_, Option<Micros>) = match setting.dice.below(60) {
+        0..=20 => return stage,
+        21..=38 => (StageStatus::Completed, None),
+        39..=58 => (StageStatus::InProgress, Some(setting.dice.below(seconds(1500)))),
         _ => (StageStatus::Scheduled, None),
     };
     stage.in_ledger = true;
