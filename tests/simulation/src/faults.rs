@@ -126,9 +126,9 @@ impl Fault {
                 | Self::PartialAnswer
                 | Self::Outage,
                 Kind::Published,
-            ) => Some("file to file: no target is called"),
+            ) if flow != FlowId::Extract => Some("file to file: no target is called"),
             (Self::PartialAnswer, Kind::Parts) => Some("the status says all; no body is read"),
-            (Self::PartialAnswer, _) if matches!(flow, FlowId::EnrollmentAck | FlowId::AckFile) => {
+            (Self::PartialAnswer, _) if matches!(flow, FlowId::EnrollmentAck | FlowId::AckFile | FlowId::Extract) => {
                 Some("the body of a 2xx is not read")
             }
             (Self::CrashInBatch, Kind::Parts | Kind::Published | Kind::Calls) => Some("batch size 1"),

@@ -30,7 +30,7 @@ struct Args {
     #[arg(long)]
     hours: Option<f64>,
     /// Only this flow: its name, or device-score, kwh-avoided, enroll-sync, enroll-ack, ack-file, reservation,
-    /// outcome
+    /// outcome, location, forecast, extract, ouai-outcome
     #[arg(long)]
     flow: Option<String>,
     /// Hunt the planted bugs instead: each from five seeds, for at most 1,000 schedules

@@ -175,7 +175,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
 fn choose_flows(dice: &mut Dice, only: Option<FlowId>) -> Vec<FlowId> {
     let mut flows: Vec<FlowId> = match only {
         Some(flow) => vec![flow],
-        None => FlowId::ALL.iter().copied().filter(|_| dice.chance(30)).collect(),
+        None => FlowId::ALL.iter().copied().filter(|_| dice.chance(20)).collect(),
     };
     if flows.is_empty() {
         flows.push(*dice.pick(FlowId::ALL));
@@ -217,6 +217,10 @@ fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
             FlowId::DeviceScore => ("Columns-device-score", "column,spelling\nscore,SCORE_VALUE\n"),
             FlowId::KwhAvoided => ("Columns-kwh-avoided", "column,spelling\nSPId,ServicePoint\n"),
             FlowId::EnrollmentSync => ("Program", "programId,programCode,programExternalIdentifier\n"),
+            FlowId::Location => ("Columns-network-location", "column,spelling\ntransformerId,XFMR\n"),
+            FlowId::Forecast => ("Columns-load-reduction-forecast", "column,spelling\nSPId,ServicePoint\n"),
+            FlowId::Extract => ("Columns-enrollment-sync", "column,spelling\nstatus,STATE\n"),
+            FlowId::OuaiOutcome => ("Columns-device-outcome", "column,spelling\nnicId,NIC\n"),
             FlowId::AckFile => ("Columns-enrollment-ack", "column,spelling\nstatus,Outcome\n"),
             FlowId::Reservation => ("Columns-device-reservation", "column,spelling\nnicId,NIC\n"),
             FlowId::Outcome => ("Columns-device-outcome", "column,spelling\nnicId,NIC\n"),

@@ -7,7 +7,7 @@ use domain::participation::ProgramEventKey;
 use domain::sync_request::{DacsRelease, ExceptionCode};
 use flow::Transient;
 use flow::derms_ack::DermsAcks;
-use flow::file::{FileKit, FileToFile, Limits, RejectStore, ToCallsFlow};
+use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToCallsFlow, ToFileFlow};
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
 use flow::memory::{BODIES, CONFIG, REJECTS};
@@ -20,14 +20,13 @@ use flow::trigger::{Invocation, Reply, Trigger};
 use jiff::SignedDuration;
 
 use super::FlowId;
+use super::sheets::{DACS_INBOX, DERMS_INBOX, OUAI_INBOX};
 use crate::cloud::Services;
 use crate::neighbours::{Dacs, Derms};
 use crate::ports::{
     LocalClock, Neighbour, SimNotifier, SimOutlet, SimQueue, SimSource, SimStore, SimTarget, SimTelemetry, Wire,
 };
 
-/// DACS's inbox.
-pub const DACS_INBOX: &str = "dacs-inbox";
 /// As the template sets it: when a message is given up.
 pub const RETRY_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 /// As the wiring of the real functions sets it.
@@ -54,8 +53,8 @@ pub struct Neighbours {
 pub enum Function {
     /// dacs-derms-device-score
     DeviceScore(dacs_derms_device_score::Flow),
-    /// ouai-dacs-kwh-avoided
-    KwhAvoided(ouai_dacs_kwh_avoided::Flow),
+    /// A file that is published in an inbox.
+    Published(ToFileFlow),
     /// dacs-derms-enrollment-sync
     EnrollmentSync(dacs_derms_enrollment_sync::Flow),
     /// derms-dacs-enrollment-ack
@@ -78,10 +77,26 @@ impl Function {
                 Self::DeviceScore(dacs_derms_device_score::Flow { kit, to_rest })
             }
             FlowId::KwhAvoided => {
-                let outlet = wiring.outlet(DACS_INBOX);
-                let to_file = FileToFile::into_inbox(ouai_dacs_kwh_avoided::open, DACS_INBOX, outlet);
-                let kit = wiring.file_kit(ouai_dacs_kwh_avoided::LOOKUPS);
-                Self::KwhAvoided(ouai_dacs_kwh_avoided::Flow { kit, to_file })
+                use ouai_dacs_kwh_avoided::{LOOKUPS, open};
+                Self::Published(wiring.to_file_flow(LOOKUPS, open, DACS_INBOX))
+            }
+            FlowId::Location => {
+                use derms_dacs_network_location::{LOOKUPS, open};
+                Self::Published(wiring.to_file_flow(LOOKUPS, open, DACS_INBOX))
+            }
+            FlowId::Forecast => {
+                use ouai_derms_load_reduction_forecast::{LOOKUPS, open};
+                Self::Published(wiring.to_file_flow(LOOKUPS, open, DERMS_INBOX))
+            }
+            FlowId::OuaiOutcome => {
+                use derms_ouai_device_outcome::{LOOKUPS, open};
+                Self::Published(wiring.to_file_flow(LOOKUPS, open, OUAI_INBOX))
+            }
+            FlowId::Extract => {
+                use dacs_ouai_enrollment_sync::{LOOKUPS, open, tell};
+                let mut flow = wiring.to_file_flow(LOOKUPS, open, OUAI_INBOX);
+                flow.to_file.tell = Some(tell(wiring.acks(&flow.kit.lookups)));
+                Self::Published(flow)
             }
             FlowId::EnrollmentSync => {
                 let kit = wiring.message_kit(dacs_derms_enrollment_sync::LOOKUPS);
@@ -135,7 +150,7 @@ impl Function {
     pub async fn handle(&self, trigger: Trigger, invocation: Invocation) -> Result<Reply, Transient> {
         match self {
             Self::DeviceScore(flow) => flow.handle(trigger, invocation).await,
-            Self::KwhAvoided(flow) => flow.handle(trigger, invocation).await,
+            Self::Published(flow) => flow.handle(trigger, invocation).await,
             Self::EnrollmentSync(flow) => flow.handle(trigger, invocation).await,
             Self::EnrollmentAck(flow) => flow.handle(trigger, invocation).await,
             Self::Calls(flow) => flow.handle(trigger, invocation).await,
@@ -166,6 +181,11 @@ impl Wiring<'_> {
             lookups: self.lookups(lookups),
             limits: Limits { retry: RETRY_LIMIT, ..Limits::default() },
         }
+    }
+
+    fn to_file_flow(&self, lookups: &'static [&'static str], open: OpenSheet, inbox: &'static str) -> ToFileFlow {
+        let to_file = FileToFile::into_inbox(open, inbox, self.outlet(inbox));
+        ToFileFlow { kit: self.file_kit(lookups), to_file }
     }
 
     /// The kit of a flow whose files are taken as they come.

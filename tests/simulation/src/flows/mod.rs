@@ -6,11 +6,12 @@ mod acks;
 mod enrollments;
 mod files;
 mod function;
-mod kwh;
 mod outcomes;
 mod plan;
+mod published;
 mod reservations;
 mod scores;
+mod sheets;
 mod stages;
 
 pub use function::{Function, Neighbours};
@@ -37,6 +38,14 @@ pub enum FlowId {
     Reservation,
     /// derms-dacs-device-outcome
     Outcome,
+    /// derms-dacs-network-location
+    Location,
+    /// ouai-derms-load-reduction-forecast
+    Forecast,
+    /// dacs-ouai-enrollment-sync
+    Extract,
+    /// derms-ouai-device-outcome
+    OuaiOutcome,
 }
 
 /// How a flow works.
@@ -62,6 +71,10 @@ impl FlowId {
         Self::AckFile,
         Self::Reservation,
         Self::Outcome,
+        Self::Location,
+        Self::Forecast,
+        Self::Extract,
+        Self::OuaiOutcome,
     ];
 
     /// Its one name.
@@ -75,6 +88,10 @@ impl FlowId {
             Self::AckFile => ouai_dacs_enrollment_ack::NAME,
             Self::Reservation => derms_dacs_device_reservation::NAME,
             Self::Outcome => derms_dacs_device_outcome::NAME,
+            Self::Location => derms_dacs_network_location::NAME,
+            Self::Forecast => ouai_derms_load_reduction_forecast::NAME,
+            Self::Extract => dacs_ouai_enrollment_sync::NAME,
+            Self::OuaiOutcome => derms_ouai_device_outcome::NAME,
         }
     }
 
@@ -89,6 +106,10 @@ impl FlowId {
             Self::AckFile => "ack-file",
             Self::Reservation => "reservation",
             Self::Outcome => "outcome",
+            Self::Location => "location",
+            Self::Forecast => "forecast",
+            Self::Extract => "extract",
+            Self::OuaiOutcome => "ouai-outcome",
         }
     }
 
@@ -96,7 +117,7 @@ impl FlowId {
     #[must_use]
     pub fn kind(self) -> Kind {
         match self {
-            Self::KwhAvoided => Kind::Published,
+            Self::KwhAvoided | Self::Location | Self::Forecast | Self::Extract | Self::OuaiOutcome => Kind::Published,
             Self::DeviceScore => Kind::Parts,
             Self::AckFile | Self::Reservation | Self::Outcome => Kind::Calls,
             Self::EnrollmentSync | Self::EnrollmentAck => Kind::Messages,
@@ -125,7 +146,11 @@ impl FlowId {
     pub fn plan(self, setting: &mut Setting, records: usize) -> Box<dyn Workload> {
         match self {
             Self::DeviceScore => Box::new(scores::plan(setting, records)),
-            Self::KwhAvoided => Box::new(kwh::plan(setting, records)),
+            Self::KwhAvoided => Box::new(published::plan(setting, records, &sheets::KWH)),
+            Self::Location => Box::new(published::plan(setting, records, &sheets::LOCATION)),
+            Self::Forecast => Box::new(published::plan(setting, records, &sheets::FORECAST)),
+            Self::Extract => Box::new(published::plan(setting, records, &sheets::EXTRACT)),
+            Self::OuaiOutcome => Box::new(published::plan(setting, records, &sheets::OUTCOME)),
             Self::EnrollmentSync => Box::new(enrollments::plan(setting, records)),
             Self::EnrollmentAck => Box::new(acks::plan(setting, records)),
             Self::AckFile => Box::new(ack_files::plan(setting, records)),

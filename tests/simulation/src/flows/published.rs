@@ -1,55 +1,31 @@
-//! kWh Avoided files: each appears in DACS's inbox once, whole, with its valid rows, in order of arrival.
+//! Files that are published in an inbox: each appears there once, whole, with its valid rows, in order of arrival. What
+//! such flows differ in is their sheet.
 
 use flow::ledger::run::RunState;
 use flow::ports::{Metadata, ObjectRef, Source};
 use futures_util::FutureExt;
 
 use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run};
-use super::function::DACS_INBOX;
-use super::{FlowId, Workload, plan};
+use super::sheets::Sheet;
+use super::{Workload, plan};
+use crate::neighbours::SyncState;
 use crate::schedule::Setting;
 
-const BUCKET: &str = "ouai-outbox";
-/// The lookup of the columns, and the spelling that its newer version allows.
-pub const COLUMNS: &str = "Columns-kwh-avoided";
-/// See above.
-pub const SPELLING: &str = "ServicePoint";
-const HEADER: [&str; 13] = [
-    "EventId",
-    "EventType",
-    "ProgramId",
-    "SPId",
-    "ActualStartTime",
-    "ActualEndTime",
-    "IntervalSize(Seconds)",
-    "TotalKwh",
-    "TotalKwhSavedForPeriod",
-    "KwhSaved1",
-    "KwhSaved2",
-    "KwhSaved3",
-    "KwhSaved4",
-];
-
-/// The kWh Avoided files of one schedule.
-pub struct Kwh {
+/// The files of one flow in one schedule.
+pub struct Published {
+    sheet: &'static Sheet,
     files: Files,
 }
 
 /// Plans files of at least `records` rows.
-pub fn plan(setting: &mut Setting, records: usize) -> Kwh {
-    Kwh {
-        files: plan::plan(
-            setting,
-            records,
-            (FlowId::KwhAvoided, BUCKET),
-            |number| format!("kwh-avoided/event+{number}.csv"),
-            file,
-        ),
-    }
+pub fn plan(setting: &mut Setting, records: usize, sheet: &'static Sheet) -> Published {
+    let name = |number: usize| format!("{}+{number}.csv", sheet.key);
+    let file = |setting: &mut Setting, key, at, dress, shape| file(setting, sheet, (key, at), dress, shape);
+    Published { sheet, files: plan::plan(setting, records, (sheet.flow, sheet.outbox), name, file) }
 }
 
-fn file(setting: &mut Setting, key: String, at: u64, dress: Dress, shape: Shape) -> File {
-    let header = plan::header(&HEADER, (3, SPELLING), 7, dress, shape);
+fn file(setting: &mut Setting, sheet: &Sheet, (key, at): (String, u64), dress: Dress, shape: Shape) -> File {
+    let header = plan::header(sheet.header, (sheet.spelled, sheet.spelling), sheet.missing, dress, shape);
     let clean = setting.dice.chance(40);
     let held = shape == Shape::Whole && setting.dice.chance(3);
     let all_bad = setting.dice.chance(3);
@@ -58,30 +34,16 @@ fn file(setting: &mut Setting, key: String, at: u64, dress: Dress, shape: Shape)
         _ if held => 130,
         _ => setting.dice.count(2, 25),
     };
-    let rows = (0..number).map(|index| row(setting, clean && !held, all_bad || held && index < 105)).collect();
+    let rows = (0..number).map(|index| row(setting, sheet, clean && !held, all_bad || held && index < 105)).collect();
     File { key, at, header, rows, shape, dress, envelope: Metadata::new(), may_close: false }
 }
 
-fn row(setting: &mut Setting, clean: bool, bad: bool) -> Row {
+fn row(setting: &mut Setting, sheet: &Sheet, clean: bool, bad: bool) -> Row {
+    let mut fields = (sheet.row)(setting);
     let dice = &mut setting.dice;
-    let values: Vec<u64> = (0..4).map(|_| dice.below(2000)).collect();
-    let number = |value: u64| format!("{}.{:02}", value / 100, value % 100);
-    let mut fields = vec![
-        format!("{}", dice.between(4000, 4004)),
-        "Economic".to_owned(),
-        "90000001".to_owned(),
-        format!("SP{:06}", dice.below(500)),
-        "2026-06-30T14:30:00-05:00".to_owned(),
-        "2026-06-30T15:30:00-05:00".to_owned(),
-        "900".to_owned(),
-        number(dice.below(9000)),
-        number(values.iter().sum()),
-    ];
-    fields.extend(values.iter().map(|value| number(*value)));
     let bad = bad || !clean && dice.chance(15);
     if bad {
-        let wrong = [(5, "2026-06-30T13:30:00-05:00"), (6, "7"), (8, "9999.99"), (9, ""), (11, "NaN"), (3, "")];
-        let (place, text) = *dice.pick(&wrong);
+        let (place, text) = *dice.pick(sheet.wrong);
         if let Some(field) = fields.get_mut(place) {
             *field = text.to_owned();
         }
@@ -89,7 +51,7 @@ fn row(setting: &mut Setting, clean: bool, bad: bool) -> Row {
     Row { fields, good: !bad }
 }
 
-/// A version in DACS's inbox.
+/// A version in the receiver's inbox.
 struct Arrived {
     key: String,
     run: String,
@@ -97,21 +59,24 @@ struct Arrived {
     text: String,
 }
 
-impl Workload for Kwh {
+impl Workload for Published {
     fn records(&self) -> usize {
         self.files.records()
     }
 
     fn check(&self, setting: &Setting, broken: &mut Vec<String>) {
         let settled = self.files.settled(setting, broken);
-        let arrived = inbox(setting);
+        let arrived = inbox(setting, self.sheet);
         let mut effects: Vec<(u64, &Settled<'_>)> = Vec::new();
         for settled in &settled {
             check_run(setting, settled, broken);
-            check_state(setting, settled, broken);
+            check_state(setting, self.sheet, settled, broken);
             let id = settled.run.id.to_string();
             let of_run: Vec<&Arrived> = arrived.iter().filter(|arrived| arrived.run == id).collect();
-            check_arrival(settled, &of_run, broken);
+            check_arrival(self.sheet, settled, &of_run, broken);
+            if self.sheet.told {
+                check_told(setting, settled, broken);
+            }
             if let Some(first) = of_run.first() {
                 effects.push((first.order, settled));
             }
@@ -126,9 +91,10 @@ impl Workload for Kwh {
 }
 
 /// Everything that was ever visible in the inbox.
-fn inbox(setting: &Setting) -> Vec<Arrived> {
+fn inbox(setting: &Setting, sheet: &Sheet) -> Vec<Arrived> {
     let objects = &setting.services.objects;
-    let versions = objects.keys(DACS_INBOX).into_iter().flat_map(|key| objects.versions(DACS_INBOX, &key));
+    let versions = objects.keys(sheet.inbox).into_iter().flat_map(|key| objects.versions(sheet.inbox, &key));
+    let versions = versions.filter(|version| version.key.starts_with(sheet.folder()));
     versions
         .map(|version: ObjectRef| {
             let meta = objects.head(&version).now_or_never().and_then(Result::ok).flatten();
@@ -140,9 +106,9 @@ fn inbox(setting: &Setting) -> Vec<Arrived> {
         .collect()
 }
 
-fn check_state(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<String>) {
+fn check_state(setting: &Setting, sheet: &Sheet, settled: &Settled<'_>, broken: &mut Vec<String>) {
     let (run, file) = (&settled.run, settled.file);
-    let header_holds = !file.dress.spelled || allows_spelling(setting, run, COLUMNS, SPELLING);
+    let header_holds = !file.dress.spelled || allows_spelling(setting, run, sheet.columns, sheet.spelling);
     let bad = file.rows.iter().filter(|row| !row.good).count();
     let expected = match file.shape {
         Shape::Whole if !header_holds || bad == file.rows.len() => RunState::Rejected,
@@ -160,7 +126,7 @@ fn check_state(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<String
     }
 }
 
-fn check_arrival(settled: &Settled<'_>, arrived: &[&Arrived], broken: &mut Vec<String>) {
+fn check_arrival(sheet: &Sheet, settled: &Settled<'_>, arrived: &[&Arrived], broken: &mut Vec<String>) {
     let (run, file) = (&settled.run, settled.file);
     let about = format!("{} (run {}, {:?})", file.key, run.id, run.state);
     let wanted = match run.state {
@@ -177,7 +143,7 @@ fn check_arrival(settled: &Settled<'_>, arrived: &[&Arrived], broken: &mut Vec<S
         && file.dress.delimiter == ','
         && !file.dress.spelled;
     let line_end = if clean { file.dress.line_end } else { "\n" };
-    let mut expected = format!("{}{line_end}", HEADER.join(","));
+    let mut expected = format!("{}{line_end}", sheet.header.join(","));
     for row in file.rows.iter().filter(|row| row.good) {
         expected.push_str(&format!("{}{line_end}", row.fields.join(",")));
     }
@@ -188,6 +154,24 @@ fn check_arrival(settled: &Settled<'_>, arrived: &[&Arrived], broken: &mut Vec<S
         }
         if arrived.text != expected {
             broken.push(format!("{about}: the inbox has other content: {:?}, expected {expected:?}", arrived.text));
+        }
+    }
+}
+
+/// "A row that is rejected here will never reach OUAI: its sync request → Error with the reason"; of a valid row nobody
+/// says anything.
+fn check_told(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<String>) {
+    let whole = settled.file.shape == Shape::Whole && settled.run.state == RunState::Delivered;
+    if !whole || setting.is_in_hand(&settled.run.id) || setting.longest_outage() > 0 {
+        return;
+    }
+    for row in &settled.file.rows {
+        let id = row.fields.first().map(String::as_str).unwrap_or_default();
+        let Some(request) = setting.neighbours.dacs.request(id) else { continue };
+        let expected = if row.good { SyncState::Sent } else { SyncState::Error };
+        if request.state != expected {
+            let about = if row.good { "valid" } else { "rejected" };
+            broken.push(format!("sync request {id} of a {about} row is {:?}, expected {expected:?}", request.state));
         }
     }
 }
