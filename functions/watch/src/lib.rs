@@ -4,7 +4,8 @@
 //! ```text
 //! schedule ─▶ is it my turn? ─┬─ discard holds past their limit ──┐
 //!                             ├─ report missing answers           ├─▶ people, metrics
-//!                             └─ check expected files ────────────┘
+//!                             ├─ check expected files ────────────┤
+//!                             └─ tell kept notices ───────────────┘
 //! ```
 //!
 //! A duty that fails does not keep the others from being done; it is done again the next time.
@@ -12,7 +13,7 @@
 use flow::Transient;
 use flow::ports::UnitReport;
 use flow::trigger::Invocation;
-use flow::watch::{WatchKit, check_expected_files, discard_expired_holds, report_missing_acks};
+use flow::watch::{WatchKit, check_expected_files, discard_expired_holds, report_missing_acks, tell_kept_notices};
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ impl Watch {
             discard_expired_holds(&self.kit, &invocation).await,
             report_missing_acks(&self.kit, &invocation).await,
             check_expected_files(&self.kit, &invocation).await,
+            tell_kept_notices(&self.kit, &invocation).await,
         ];
         let fault = done.into_iter().find_map(Result::err);
         let now = self.kit.clock.now();

@@ -11,6 +11,7 @@ use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
 use flow::message::{BodyStore, MessageKit};
+use flow::notices::OncePerWindow;
 use flow::ports::{Clock, Depot, Notifier, Outlet, Queue, Source, Telemetry};
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
@@ -35,6 +36,7 @@ pub struct Wiring<'a> {
     clock: Arc<dyn Clock>,
     ledger: Ledger,
     notifier: Arc<dyn Notifier>,
+    publisher: Arc<dyn Notifier>,
 }
 
 impl<'a> Wiring<'a> {
@@ -44,14 +46,13 @@ impl<'a> Wiring<'a> {
     /// [`BadVar`] for a variable that is missing or malformed; the same for every method here.
     pub fn new(flow: &'static str, vars: &'a Vars, clients: &'a Clients) -> Result<Self, BadVar> {
         let (technical, business) = (vars.text("TECHNICAL_TOPIC_ARN")?, vars.text("BUSINESS_TOPIC_ARN")?);
-        Ok(Self {
-            vars,
-            clients,
-            flow,
-            clock: Arc::new(SystemClock),
-            ledger: Ledger::new(Arc::new(DynamoTable::new(clients, vars.text("LEDGER_TABLE")?))),
-            notifier: Arc::new(SnsNotifier::new(clients, technical, business)),
-        })
+        let window = SignedDuration::from_mins(vars.number::<u32>("NOTICE_WINDOW_MINUTES")?.into());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ledger = Ledger::new(Arc::new(DynamoTable::new(clients, vars.text("LEDGER_TABLE")?)));
+        let publisher: Arc<dyn Notifier> = Arc::new(SnsNotifier::new(clients, technical, business));
+        let (inner, owner) = (publisher.clone(), owner(flow, &*clock));
+        let notifier = OncePerWindow::new(inner, (ledger.clone(), flow), clock.clone(), window, owner);
+        Ok(Self { vars, clients, flow, clock, ledger, notifier: Arc::new(notifier), publisher })
     }
 
     /// The kit of a file flow that takes its files in order of arrival.
@@ -117,6 +118,7 @@ impl<'a> Wiring<'a> {
         Ok(WatchKit {
             ledger: self.ledger.clone(),
             notifier: self.notifier.clone(),
+            publisher: self.publisher.clone(),
             telemetry: self.telemetry(),
             clock: self.clock.clone(),
             lookups: self.lookups(lookups)?,
@@ -208,9 +210,7 @@ impl<'a> Wiring<'a> {
     fn target(&self, name: &'static str, base: BaseUrl, secret: String, rate: u32) -> Result<TargetClient, BadVar> {
         let vault = Arc::new(SecretVault::new(self.clients, secret));
         let http = HttpTarget::new(name, base, vault, self.clients.web.clone(), self.clock.clone());
-        // Unique to this process: two writers of the target's rate never look alike.
-        let owner = format!("{}#{}#{}", self.flow, std::process::id(), self.clock.now());
-        let pacer = Pacer::new(self.ledger.clone(), name, rate, owner);
+        let pacer = Pacer::new(self.ledger.clone(), name, rate, owner(self.flow, &*self.clock));
         let ports = (self.clock.clone(), self.notifier.clone());
         Ok(TargetClient::new(name, Arc::new(http), pacer, ports, CALL_TIMEOUT))
     }
@@ -262,4 +262,9 @@ impl<'a> Wiring<'a> {
     pub fn telemetry(&self) -> Arc<dyn Telemetry> {
         Arc::new(EmfTelemetry::stdout(self.clock.clone()))
     }
+}
+
+/// Unique to this process: two writers of one item never look alike.
+fn owner(flow: &str, clock: &dyn Clock) -> String {
+    format!("{flow}#{}#{}", std::process::id(), clock.now())
 }

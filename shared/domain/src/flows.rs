@@ -91,6 +91,9 @@ pub const FLOWS: [Flow; 21] = [
     messages("dacs-derms-customer-unavailability"),
 ];
 
+/// The functions that serve all flows.
+pub const SERVICES: [&str; 3] = ["error-handler", "file-intake", "watch"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@
 //! trigger    what starts a flow, as plain data
 //! file       the file pipeline: file → file and file → REST
 //! message    the message pipeline: door and worker
+//! notices    one notice per cause and window
 //! operate    what a person may do with a run: look, release, discard, replay
 //! watch      what nobody starts: expired holds, missing answers, expected files
 //! ```
@@ -29,6 +30,7 @@ pub mod ledger;
 pub mod lookups;
 pub mod memory;
 pub mod message;
+pub mod notices;
 pub mod operate;
 pub mod ports;
 pub mod stage;

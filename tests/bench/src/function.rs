@@ -58,6 +58,7 @@ impl Surroundings {
             ("BODIES_BUCKET", text("bodies")),
             ("INBOX_BUCKET", text("dacs-inbox")),
             ("QUEUE_URL", queue(flow)),
+            ("NOTICE_WINDOW_MINUTES", text("15")),
             ("TECHNICAL_TOPIC_ARN", text("arn:aws:sns:us-east-1:000000000000:technical")),
             ("BUSINESS_TOPIC_ARN", text("arn:aws:sns:us-east-1:000000000000:business")),
             ("DACS_URL", self.dacs.clone()),

@@ -148,6 +148,7 @@ impl World {
         WatchKit {
             ledger: self.ledger(),
             notifier: Arc::new(self.notices.clone()),
+            publisher: Arc::new(self.notices.clone()),
             telemetry: Arc::new(self.reports.clone()),
             clock: Arc::new(self.clock.clone()),
             lookups: self.lookups("watch", &["ExpectedFiles"]),

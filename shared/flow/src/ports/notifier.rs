@@ -1,9 +1,10 @@
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::Transient;
 
 /// Who is told: the two kinds of error have two kinds of reader (domain.md, "Words").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Audience {
     /// Those who keep the machinery running.
     Technical,

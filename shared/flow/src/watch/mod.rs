@@ -3,7 +3,8 @@
 //! ```text
 //! schedule ─▶ turn ─┬─ holds      held runs past the hold limit are discarded
 //!                   ├─ acks       messages whose answer did not come in time are reported, once
-//!                   └─ expected   files that are late, missing or too short are reported, once
+//!                   ├─ expected   files that are late, missing or too short are reported, once
+//!                   └─ notices    what was kept of a cause is told together, when its window is over
 //! ```
 //!
 //! Each duty reads little: the open matters of each flow from the oldest on, and the runs around a time at which a file
@@ -12,6 +13,7 @@
 mod acks;
 mod expected;
 mod holds;
+mod notices;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use acks::report_missing_acks;
 pub use expected::check_expected_files;
 pub use holds::discard_expired_holds;
+pub use notices::tell_kept_notices;
 
 use crate::Transient;
 use crate::ledger::open::{Matter, Open};
@@ -41,8 +44,10 @@ const PAGE: u32 = 100;
 pub struct WatchKit {
     /// The ledger.
     pub ledger: Ledger,
-    /// Tells people.
+    /// Tells people, once per cause and window.
     pub notifier: Arc<dyn Notifier>,
+    /// Tells people at once: what was kept.
+    pub publisher: Arc<dyn Notifier>,
     /// Metrics.
     pub telemetry: Arc<dyn Telemetry>,
     /// Time.

@@ -4,11 +4,15 @@ mod acks;
 mod expected;
 mod holds;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{WatchKit, check_expected_files, discard_expired_holds, report_missing_acks};
+use jiff::SignedDuration;
+
+use super::{WatchKit, check_expected_files, discard_expired_holds, report_missing_acks, tell_kept_notices};
 use crate::memory::World;
-use crate::ports::Notice;
+use crate::notices::OncePerWindow;
+use crate::ports::{Audience, Notice, Notifier};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -22,6 +26,7 @@ async fn look(kit: &WatchKit, world: &World) {
     discard_expired_holds(kit, &invocation).await.unwrap();
     report_missing_acks(kit, &invocation).await.unwrap();
     check_expected_files(kit, &invocation).await.unwrap();
+    tell_kept_notices(kit, &invocation).await.unwrap();
 }
 
 /// Everything is looked after every five minutes for `time`.
@@ -36,6 +41,21 @@ async fn watch_for(world: &World, time: Duration) {
 /// The notices whose subject contains `what`.
 fn told(world: &World, what: &str) -> Vec<Notice> {
     world.notices.all().into_iter().filter(|notice| notice.subject.contains(what)).collect()
+}
+
+#[tokio::test]
+async fn what_a_flow_has_kept_for_people_is_told_when_its_window_is_over() {
+    let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
+    let (people, clock) = (Arc::new(world.notices.clone()), Arc::new(world.clock.clone()));
+    let flow = (world.ledger(), "derms-dacs-event-status");
+    let gathering = OncePerWindow::new(people, flow, clock, SignedDuration::from_mins(15), "one".into());
+    for message in ["m1", "m2"] {
+        let (audience, text) = (Audience::Business, message.to_owned());
+        gathering.notify(&Notice { audience, subject: "refused".into(), text }).await.unwrap();
+    }
+    watch_for(&world, HOUR).await;
+    let subjects: Vec<String> = world.notices.all().into_iter().map(|notice| notice.subject).collect();
+    assert_eq!(subjects, ["refused", "refused (1 more)"]);
 }
 
 #[tokio::test]

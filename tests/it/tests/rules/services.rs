@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::flows::{FLOWS, Flow, Kind};
+use domain::flows::{FLOWS, Flow, Kind, SERVICES};
 use it::repo;
 use it::template::{Template, each, plain};
 use serde_json::Value;
@@ -50,14 +50,18 @@ fn every_flow_stands_in_the_list_by_which_services_know_flows() {
         let takes_files = repo::entries(format!("events/{name}")).contains("layout.md");
         assert_eq!(flow.kind == Kind::Files, takes_files, "{name}: its kind in domain::flows");
     }
+    for name in repo::services() {
+        assert!(SERVICES.contains(&name.as_str()), "{name} is not in domain::flows");
+    }
 }
 
 #[test]
 fn watch_changes_open_matters_and_held_runs_and_reads_no_message_of_a_customer() {
-    assert_eq!(partitions("watch", "dynamodb:PutItem"), set(&["watch#*", "*#open", "*#run#*"]));
-    assert_eq!(partitions("watch", "dynamodb:DeleteItem"), set(&["watch#*", "*#open", "*#run#*"]));
-    let read = ["watch#*", "*#open", "*#run#*", "*#runs", "*#last#*", "derms-dacs-device-status-ack#message#*"];
-    assert_eq!(partitions("watch", "dynamodb:GetItem"), set(&read));
+    let own = ["watch#*", "*#open", "*#run#*", "*#notices"];
+    assert_eq!(partitions("watch", "dynamodb:PutItem"), set(&own));
+    assert_eq!(partitions("watch", "dynamodb:DeleteItem"), set(&own));
+    let read = ["*#runs", "*#last#*", "derms-dacs-device-status-ack#message#*"];
+    assert_eq!(partitions("watch", "dynamodb:GetItem"), &set(&own) | &set(&read));
     for (action, on) in rights("watch") {
         let service = action.split(':').next().unwrap();
         assert!(["logs", "s3", "dynamodb", "sns", "kms"].contains(&service), "watch may {action}");

@@ -2,7 +2,6 @@ use super::*;
 use crate::ledger::open::Matter;
 use crate::memory::Fifo;
 use crate::message::tests::{Bench, Plan};
-use crate::ports::Audience;
 
 const FLOW: &str = "dacs-derms-enrollment-sync";
 const ACKS: &str = "derms-dacs-enrollment-ack";

@@ -1,7 +1,7 @@
 use super::*;
 use crate::file::tests::harness::Bench;
 use crate::memory::CONFIG;
-use crate::ports::{Audience, ObjectRef};
+use crate::ports::ObjectRef;
 
 const FLOW: &str = "ouai-derms-load-reduction-forecast";
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,12 +1,10 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::file::Next;
 use crate::file::tests::harness::Bench;
 use crate::ledger::open::Matter;
 use crate::ledger::run::RunState;
 use crate::operate::Runs;
-use crate::ports::{Audience, ObjectRef};
+use crate::ports::ObjectRef;
 
 const FLOW: &str = "ouai-dacs-kwh-avoided";
 
