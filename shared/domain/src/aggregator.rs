@@ -22,7 +22,7 @@ pub use update_aggregator::UpdateAggregator;
 
 use crate::derms_message::{DermsMessage, DermsRequest, Method, Synchronization};
 use crate::ids::{AggregatorId, HeadEndSystem, ProgramCode, SyncRequestId};
-use crate::json::{Document, Problem};
+use crate::json::{Document, Grammar, Problem, Text};
 use crate::lookups::{Lookups, Miss};
 use crate::msg_ack::UnknownCode;
 use crate::period::Days;
@@ -81,6 +81,10 @@ impl FromStr for AggregatorAction {
     }
 }
 
+impl Text for AggregatorAction {
+    const GRAMMAR: Grammar = Grammar::Codes(&["ADD", "UPDATE"]);
+}
+
 /// Whether an aggregator's devices may be called. A closed set, as of subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -101,6 +105,10 @@ impl FromStr for AggregatorStatus {
             _ => Err(UnknownCode("ACTIVE, INACTIVE")),
         }
     }
+}
+
+impl Text for AggregatorStatus {
+    const GRAMMAR: Grammar = Grammar::Codes(&["ACTIVE", "INACTIVE"]);
 }
 
 /// `contact`: somebody at the aggregator.
@@ -156,6 +164,14 @@ impl FromStr for Endpoint {
     }
 }
 
+impl Text for Endpoint {
+    const GRAMMAR: Grammar = Grammar::Like {
+        name: "Endpoint",
+        pattern: "^[A-Za-z0-9+.-]+://[^/?#@\\s]+([/?#]\\S*)?$",
+        about: "A URL without user and password: https://gateway.example:8443/oadr",
+    };
+}
+
 /// The name of something that is kept elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -173,6 +189,14 @@ impl FromStr for Reference {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+impl Text for Reference {
+    const GRAMMAR: Grammar = Grammar::Like {
+        name: "Reference",
+        pattern: "^(?!.*-----BEGIN)[^\\s\\u0000-\\u001f\\u007f-\\u009f]{1,254}$",
+        about: "The name of something that is kept elsewhere, never the thing itself",
+    };
 }
 
 impl DermsMessage for Aggregator {

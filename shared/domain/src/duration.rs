@@ -7,6 +7,8 @@ use jiff::fmt::temporal::SpanParser;
 use jiff::{SignedDuration, SpanRelativeTo};
 use serde::{Serialize, Serializer};
 
+use crate::json::{Grammar, Text};
+
 /// A length of time, such as `PT4H` or `P1DT12H`; never negative. Travels as it was written.
 ///
 /// **Interpretation:** a week has seven days and a day 24 hours. Months and years are refused: nobody can say how long they
@@ -50,6 +52,15 @@ impl FromStr for Length {
         let elapsed = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| LengthFault::Shape)?;
         Ok(Self { text: text.to_owned(), elapsed })
     }
+}
+
+impl Text for Length {
+    const GRAMMAR: Grammar = Grammar::Like {
+        name: "Length",
+        pattern: "^P(?=[0-9Tt])([0-9]+[Ww])?([0-9]+[Dd])?([Tt](?=[0-9])([0-9]+([.,][0-9]{1,9})?[Hh])?\
+                  ([0-9]+([.,][0-9]{1,9})?[Mm])?([0-9]+([.,][0-9]{1,9})?[Ss])?)?$",
+        about: "A length of time without months and years, ISO 8601: PT4H",
+    };
 }
 
 impl fmt::Display for Length {

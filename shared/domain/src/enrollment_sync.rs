@@ -30,7 +30,7 @@ use crate::ids::{
     CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId, DeviceLocationId, Division,
     HeadEndSystem, NicId, ServicePointId, SubscriptionId, SyncRequestId,
 };
-use crate::json::{Document, Problem};
+use crate::json::{Document, Grammar, Problem, Text};
 use crate::lookups::{Lookups, Miss};
 use crate::msg_ack::UnknownCode;
 use crate::program_ids::ProgramIds;
@@ -80,6 +80,10 @@ impl FromStr for Action {
     }
 }
 
+impl Text for Action {
+    const GRAMMAR: Grammar = Grammar::Codes(&["ENROLL", "UNENROLL", "REPLACE"]);
+}
+
 /// `contactInfo`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contact {
@@ -126,6 +130,10 @@ impl FromStr for SubscriptionStatus {
             _ => Err(UnknownCode("ACTIVE, INACTIVE")),
         }
     }
+}
+
+impl Text for SubscriptionStatus {
+    const GRAMMAR: Grammar = Grammar::Codes(&["ACTIVE", "INACTIVE"]);
 }
 
 /// From `start` until, but not including, `end`; without `end` until further notice. Never ends before it starts.
@@ -199,6 +207,10 @@ impl FromStr for DeviceStatus {
             _ => Err(UnknownCode("ACTIVE, REMOVED")),
         }
     }
+}
+
+impl Text for DeviceStatus {
+    const GRAMMAR: Grammar = Grammar::Codes(&["ACTIVE", "REMOVED"]);
 }
 
 /// One of `deviceGroups`.

@@ -8,11 +8,9 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::str::FromStr;
 
 use crate::ids::{DrmsInstanceId, MessageId};
-use crate::json::{Document, Object, Problem};
+use crate::json::{Document, Object, Problem, Text};
 use crate::layout::{HeaderFault, HeaderProblem, excerpt};
 
 /// An object's user metadata, by lower-case name.
@@ -72,9 +70,9 @@ impl FileEnvelope {
 /// fault, which is noted: members are read first, all of them, and the value is built then.
 pub(crate) trait Source {
     /// A member that must be there.
-    fn required<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T>;
+    fn required<T: Text>(&mut self, name: &'static str) -> Option<T>;
     /// A member that may be absent.
-    fn optional<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T>;
+    fn optional<T: Text>(&mut self, name: &'static str) -> Option<T>;
     /// A number of rows that may be absent.
     fn count(&mut self, name: &'static str) -> Option<u64>;
     /// Notes a fault between members.
@@ -87,20 +85,16 @@ const NOT_A_COUNT: &str = "is not a whole number of rows";
 pub(crate) struct JsonPart<'o, 't, 'p>(pub(crate) &'o Object<'t, 'p>);
 
 impl Source for JsonPart<'_, '_, '_> {
-    fn required<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+    fn required<T: Text>(&mut self, name: &'static str) -> Option<T> {
         self.0.required(name)
     }
 
-    fn optional<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+    fn optional<T: Text>(&mut self, name: &'static str) -> Option<T> {
         self.0.optional(name)
     }
 
     fn count(&mut self, name: &'static str) -> Option<u64> {
-        let count = u64::try_from(self.0.integer(name)?).ok();
-        if count.is_none() {
-            self.0.fault(name, NOT_A_COUNT);
-        }
-        count
+        self.0.counted(name, NOT_A_COUNT)
     }
 
     fn fault(&mut self, name: &'static str, reason: &'static str) {
@@ -125,14 +119,14 @@ impl Stored<'_> {
 }
 
 impl Source for Stored<'_> {
-    fn required<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+    fn required<T: Text>(&mut self, name: &'static str) -> Option<T> {
         if self.value(name).is_none() {
             self.note(name, "is missing");
         }
         self.optional(name)
     }
 
-    fn optional<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+    fn optional<T: Text>(&mut self, name: &'static str) -> Option<T> {
         let value = self.value(name)?;
         match value.parse() {
             Ok(value) => Some(value),

@@ -96,6 +96,11 @@ macro_rules! ids {
             }
         }
 
+        impl crate::json::Text for $name {
+            const GRAMMAR: crate::json::Grammar =
+                crate::json::Grammar::Id { name: stringify!($name), max: $max, about: $doc };
+        }
+
         impl TryFrom<String> for $name {
             type Error = IdFault;
 

@@ -15,6 +15,7 @@
 //! and mailed; pointers consist of the contract's own member names and of positions.
 
 mod object;
+mod outline;
 mod problem;
 mod tree;
 
@@ -22,6 +23,7 @@ mod tree;
 mod tests;
 
 pub use object::Object;
+pub use outline::{Grammar, Shape, Text, Told, outline};
 pub use problem::{FieldFault, Problem};
 pub use tree::{BodyHash, Document};
 

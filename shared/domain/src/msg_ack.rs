@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use crate::json::{BODY_LIMIT, Document, Object, Problem};
+use crate::json::{BODY_LIMIT, Document, Grammar, Object, Problem, Text};
 use crate::time::Instant;
 
 /// How a message, or one record of it, fared. Wire names in capitals.
@@ -66,6 +66,10 @@ impl FromStr for ResponseCode {
             _ => Err(UnknownCode("SUCCESS, ERROR, FAILURE")),
         }
     }
+}
+
+impl Text for ResponseCode {
+    const GRAMMAR: Grammar = Grammar::Codes(&["SUCCESS", "ERROR", "FAILURE"]);
 }
 
 /// An acknowledgement: of a message as a whole, and of its records.

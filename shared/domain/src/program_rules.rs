@@ -24,7 +24,7 @@ pub use update_program::UpdateProgram;
 use crate::derms_message::{DermsMessage, DermsRequest, Method, Synchronization};
 use crate::duration::Length;
 use crate::ids::{Division, RuleId, SyncRequestId};
-use crate::json::{Document, Problem};
+use crate::json::{Document, Grammar, Problem, Text};
 use crate::lookups::{Lookups, Miss};
 use crate::msg_ack::UnknownCode;
 use crate::period::Days;
@@ -83,6 +83,10 @@ impl FromStr for ProgramStatus {
     }
 }
 
+impl Text for ProgramStatus {
+    const GRAMMAR: Grammar = Grammar::Codes(&["PENDING", "ACTIVE", "INACTIVE"]);
+}
+
 /// One of `rules`: a constraint on when, how long and how often a device may be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -139,6 +143,10 @@ impl FromStr for RuleAction {
             _ => Err(UnknownCode("ASSOCIATE, UPDATE, DISASSOCIATE")),
         }
     }
+}
+
+impl Text for RuleAction {
+    const GRAMMAR: Grammar = Grammar::Codes(&["ASSOCIATE", "UPDATE", "DISASSOCIATE"]);
 }
 
 impl DermsMessage for ProgramRules {

@@ -15,7 +15,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::ids::{DeviceId, SyncRequestId};
-use crate::json::{Document, Object, Problem};
+use crate::json::{Document, Grammar, Object, Problem, Text};
 use crate::msg_ack::{MsgAck, Response, ResponseCode, UnknownCode};
 use crate::sync_request::cut;
 
@@ -89,6 +89,10 @@ impl FromStr for Registration {
             _ => Err(UnknownCode("REGISTERED, NOT_REGISTERED, DEREGISTERED")),
         }
     }
+}
+
+impl Text for Registration {
+    const GRAMMAR: Grammar = Grammar::Codes(&["REGISTERED", "NOT_REGISTERED", "DEREGISTERED"]);
 }
 
 /// A device of the message that is answered.

@@ -9,6 +9,8 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
+use crate::json::{Grammar, Text};
+
 /// Why a text is not a time (or a date). Its `Display` reads after the name of the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TimeFault {
@@ -133,6 +135,15 @@ impl std::str::FromStr for Instant {
     }
 }
 
+impl Text for Instant {
+    const GRAMMAR: Grammar = Grammar::Like {
+        name: "Instant",
+        pattern: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\
+                  (\\.[0-9]{1,9})?([Zz]|[+-](0[0-9]|1[0-8]):[0-5][0-9])$",
+        about: "A time with its offset from UTC, ISO 8601: 2026-07-01T14:00:00-05:00",
+    };
+}
+
 /// In UTC with `Z`, with as many fractional digits as there are.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,6 +193,14 @@ impl std::str::FromStr for CivilDate {
             _ => Err(TimeFault::DateShape),
         }
     }
+}
+
+impl Text for CivilDate {
+    const GRAMMAR: Grammar = Grammar::Like {
+        name: "CivilDate",
+        pattern: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        about: "A day of the calendar, ISO 8601: 2026-07-01",
+    };
 }
 
 impl fmt::Display for CivilDate {

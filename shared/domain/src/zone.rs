@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
+use crate::json::{Grammar, Text};
 use crate::time::{CivilDate, Instant};
 
 /// A time zone, such as `America/Chicago`. Travels by its name, as it was written.
@@ -41,6 +42,14 @@ impl FromStr for Zone {
         let zone = TimeZone::get(name).map_err(|_| UnknownZone)?;
         Ok(Self { name: name.to_owned(), zone })
     }
+}
+
+impl Text for Zone {
+    const GRAMMAR: Grammar = Grammar::Like {
+        name: "Zone",
+        pattern: "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$",
+        about: "A time zone by its IANA name: America/Chicago",
+    };
 }
 
 impl fmt::Display for Zone {

@@ -1,10 +1,11 @@
 //! Taking the members of an object one by one, each fault noted with its pointer, reading on after each.
 
+mod lists;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::fmt::Display;
-use std::str::FromStr;
 
+use super::outline::{Shape, Text, Told, grammar_of};
 use super::tree::{Json, Member};
 use super::{FAULT_LIMIT, FieldFault, Problem};
 
@@ -54,13 +55,20 @@ impl Place<'_> {
     }
 }
 
-/// What was found wrong so far.
+/// What was found wrong so far, and, where that is wanted, what was asked for.
 #[derive(Default)]
 struct Faults {
     found: RefCell<(usize, Vec<FieldFault>)>,
+    told: Option<RefCell<Vec<Told>>>,
 }
 
 impl Faults {
+    fn tell(&self, place: &Place<'_>, need: Need, shape: Shape) {
+        if let Some(told) = &self.told {
+            told.borrow_mut().push(Told { pointer: place.pointer(), required: need == Need::Required, shape });
+        }
+    }
+
     fn add(&self, place: &Place<'_>, reason: impl Into<Cow<'static, str>>) {
         self.add_at(|| place.pointer(), reason.into());
     }
@@ -89,6 +97,14 @@ pub(super) fn read_root<T>(root: &Json<'_>, read: impl FnOnce(&Object<'_, '_>) -
         _ if total == 0 => Err(Problem::unreadable("is incomplete")),
         _ => Err(Problem::with_total(total, listed)),
     }
+}
+
+/// What `read` asks for, noted while it reads nothing.
+pub(super) fn outline_root<T>(read: impl FnOnce(&Object<'_, '_>) -> Option<T>) -> Vec<Told> {
+    let faults = Faults { told: Some(RefCell::default()), ..Faults::default() };
+    // Required members are missing: whatever comes of it is no message.
+    drop(read(&Object { members: &[], place: Place::Root, faults: &faults }));
+    faults.told.map(RefCell::into_inner).unwrap_or_default()
 }
 
 fn as_object<'t, 'p>(value: &'t Json<'_>, place: Place<'p>, faults: &'p Faults) -> Option<Object<'t, 'p>> {
@@ -143,19 +159,20 @@ impl<'t> Object<'t, '_> {
     /// A text with a grammar of its own (an id, a code, an instant) that must be there. Its error is the reason, so it must
     /// not repeat the text.
     #[must_use]
-    pub fn required<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<T> {
+    pub fn required<T: Text>(&self, name: &'static str) -> Option<T> {
         self.parsed(name, Need::Required)
     }
 
     /// The same, when it may be absent.
     #[must_use]
-    pub fn optional<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<T> {
+    pub fn optional<T: Text>(&self, name: &'static str) -> Option<T> {
         self.parsed(name, Need::Optional)
     }
 
     /// A whole number that may be absent.
     #[must_use]
     pub fn integer(&self, name: &'static str) -> Option<i64> {
+        self.tell(name, Need::Optional, Shape::Integer);
         match self.value(name, Need::Optional)? {
             Json::Number(number) if number.is_i64() => number.as_i64(),
             Json::Number(_) => {
@@ -172,9 +189,17 @@ impl<'t> Object<'t, '_> {
     /// A number of things that may be absent.
     #[must_use]
     pub fn count(&self, name: &'static str) -> Option<u32> {
-        let count = u32::try_from(self.integer(name)?).ok();
+        u32::try_from(self.counted(name, "is not between 0 and 4294967295")?).ok()
+    }
+
+    /// A number that may be absent and is not negative, or `reason` is its fault.
+    #[must_use]
+    pub fn counted(&self, name: &'static str, reason: &'static str) -> Option<u64> {
+        let number = self.integer(name);
+        self.tell(name, Need::Optional, Shape::Count);
+        let count = u64::try_from(number?).ok();
         if count.is_none() {
-            self.fault(name, "is not between 0 and 4294967295");
+            self.fault(name, reason);
         }
         count
     }
@@ -187,59 +212,6 @@ impl<'t> Object<'t, '_> {
     /// The same, when it may be absent.
     pub fn object<T>(&self, name: &'static str, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Option<T> {
         self.nested(name, Need::Optional, read)
-    }
-
-    /// A list of objects, each read with `read`; absent is empty. `None` when one of them has a fault, after all were read.
-    pub fn objects<T>(&self, name: &'static str, read: impl Fn(&Object<'t, '_>) -> Option<T>) -> Option<Vec<T>> {
-        let place = Place::Member(&self.place, name);
-        let items = self.list(name)?;
-        let mut values = Vec::with_capacity(items.len());
-        for (i, item) in items.iter().enumerate() {
-            values.extend(as_object(item, Place::Item(&place, i), self.faults).and_then(|item| read(&item)));
-        }
-        (values.len() == items.len()).then_some(values)
-    }
-
-    /// A list of texts of 1 to `max` characters; absent is empty. `None` when one of them has a fault, after all were read.
-    pub fn texts(&self, name: &'static str, max: usize) -> Option<Vec<&'t str>> {
-        self.items(name, |item| text_of(item, max))
-    }
-
-    /// A list of texts with a grammar of their own, as [`Object::required`] reads one; absent is empty.
-    pub fn all<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<Vec<T>> {
-        self.items(name, |item| text_of(item, usize::MAX)?.parse().map_err(|fault: T::Err| fault.to_string()))
-    }
-
-    fn items<T>(&self, name: &'static str, read: impl Fn(&'t Json<'t>) -> Result<T, String>) -> Option<Vec<T>> {
-        let list = Place::Member(&self.place, name);
-        let items = self.list(name)?;
-        let mut values = Vec::with_capacity(items.len());
-        for (i, item) in items.iter().enumerate() {
-            match read(item) {
-                Ok(value) => values.push(value),
-                Err(reason) => self.faults.add(&Place::Item(&list, i), reason),
-            }
-        }
-        (values.len() == items.len()).then_some(values)
-    }
-
-    /// The items of a list; absent is empty, and what is no list is noted.
-    fn list(&self, name: &'static str) -> Option<&'t [Json<'t>]> {
-        match self.found(name) {
-            Found::Value(Json::List(items)) => Some(items),
-            Found::Value(other) => {
-                self.fault(name, wrong_type(other, "a list"));
-                None
-            }
-            Found::Absent => Some(&[]),
-            Found::Twice => None,
-        }
-    }
-
-    /// Notes a fault of member `name` of item `index` of the list `list`, for rules across items.
-    pub fn fault_in(&self, list: &'static str, index: usize, name: &'static str, reason: impl Into<Cow<'static, str>>) {
-        let list = Place::Member(&self.place, list);
-        self.faults.add(&Place::Member(&Place::Item(&list, index), name), reason);
     }
 
     /// Notes `reason` at every member, here and below, that has a value and a name that `refused` refuses.
@@ -256,11 +228,26 @@ impl<'t> Object<'t, '_> {
     }
 
     fn nested<T>(&self, name: &'static str, need: Need, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Option<T> {
+        self.tell(name, need, Shape::Object);
+        let place = Place::Member(&self.place, name);
+        if self.faults.told.is_some() {
+            return read(&self.nothing_at(place));
+        }
         let value = self.value(name, need)?;
-        read(&as_object(value, Place::Member(&self.place, name), self.faults)?)
+        read(&as_object(value, place, self.faults)?)
     }
 
-    fn parsed<T: FromStr<Err: Display>>(&self, name: &'static str, need: Need) -> Option<T> {
+    /// An object without members, whose reading is noted.
+    fn nothing_at<'s>(&'s self, place: Place<'s>) -> Object<'t, 's> {
+        Object { members: &[], place, faults: self.faults }
+    }
+
+    fn tell(&self, name: &'static str, need: Need, shape: Shape) {
+        self.faults.tell(&Place::Member(&self.place, name), need, shape);
+    }
+
+    fn parsed<T: Text>(&self, name: &'static str, need: Need) -> Option<T> {
+        self.tell(name, need, grammar_of::<T>());
         match self.nonblank(name, need)?.parse() {
             Ok(value) => Some(value),
             Err(error) => {
@@ -271,6 +258,7 @@ impl<'t> Object<'t, '_> {
     }
 
     fn bounded(&self, name: &'static str, need: Need, max: usize) -> Option<&'t str> {
+        self.tell(name, need, text_up_to(max));
         let text = self.nonblank(name, need)?;
         // Bytes first: a text short in bytes is short in characters, and most are.
         if text.len() > max && text.chars().count() > max {
@@ -326,6 +314,10 @@ impl<'t> Object<'t, '_> {
     }
 }
 
+fn text_up_to(max: usize) -> Shape {
+    Shape::Text { max: (max < usize::MAX).then_some(max) }
+}
+
 /// Shows every member, here and below, with its pointer.
 fn members_below(members: &[Member<'_>], above: &str, see: &mut dyn FnMut(&str, &Json<'_>, &str)) {
     for (name, value) in members {
@@ -353,18 +345,6 @@ fn is_absent(value: &Json<'_>) -> bool {
         Json::Null => true,
         Json::Text(text) => text.trim_ascii().is_empty(),
         _ => false,
-    }
-}
-
-/// A text of 1 to `max` characters, or what is wrong with it.
-fn text_of<'t>(item: &'t Json<'_>, max: usize) -> Result<&'t str, String> {
-    match item {
-        Json::Text(text) if text.trim_ascii().is_empty() => Err("is empty".to_owned()),
-        Json::Text(text) if text.len() > max && text.chars().count() > max => {
-            Err(format!("is longer than {max} characters"))
-        }
-        Json::Text(text) => Ok(text),
-        other => Err(wrong_type(other, "text")),
     }
 }
 

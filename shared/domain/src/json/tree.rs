@@ -1,7 +1,7 @@
 //! The parsed message: a tree that borrows from the body, and the hash that says whether two bodies are the same.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -10,6 +10,7 @@ use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
 use super::object::Object;
+use super::outline::Told;
 use super::{BODY_LIMIT, DEPTH_LIMIT, Problem};
 
 /// One value. Members of an object are sorted by name (repeated ones keep their order), which makes finding one a binary
@@ -31,6 +32,8 @@ pub(super) type Member<'a> = (Cow<'a, str>, Json<'a>);
 #[derive(Debug)]
 pub struct Document<'a> {
     root: Json<'a>,
+    /// Of a document that stands for any: what was asked for.
+    told: Option<RefCell<Vec<Told>>>,
 }
 
 impl<'a> Document<'a> {
@@ -51,7 +54,7 @@ impl<'a> Document<'a> {
         let mut parser = serde_json::Deserializer::from_slice(text);
         Level { depth: 0, too_deep: &too_deep }
             .deserialize(&mut parser)
-            .and_then(|root| parser.end().map(|()| Self { root }))
+            .and_then(|root| parser.end().map(|()| Self { root, told: None }))
             .map_err(|error| unreadable(&error, too_deep.get()))
     }
 
@@ -60,7 +63,21 @@ impl<'a> Document<'a> {
     /// # Errors
     /// 400 with every fault that `read` reported.
     pub fn read<T>(&self, read: impl FnOnce(&Object<'_, '_>) -> Option<T>) -> Result<T, Problem> {
+        if let Some(told) = &self.told {
+            told.replace(super::object::outline_root(read));
+            return Err(Problem::unreadable("is no message"));
+        }
         super::object::read_root(&self.root, read)
+    }
+
+    /// A document that stands for any.
+    pub(super) fn nothing() -> Self {
+        Self { root: Json::Null, told: Some(RefCell::default()) }
+    }
+
+    /// What was asked of it.
+    pub(super) fn told(self) -> Vec<Told> {
+        self.told.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// What makes two bodies the same.
