@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::msg_ack::ResponseCode;
 use domain::participation::ProgramEventKey;
 use domain::sync_request::{DacsRelease, ExceptionCode};
 use flow::derms_ack::DermsAcks;
@@ -13,6 +14,7 @@ use flow::lookups::LookupBook;
 use flow::message::{BodyStore, MessageKit};
 use flow::notices::OncePerWindow;
 use flow::ports::{Clock, Depot, Notifier, Outlet, Queue, Source, Telemetry};
+use flow::stage::{ProgramEvents, Stages};
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
 use flow::to_derms::{Derms, SyncCalls};
@@ -181,10 +183,9 @@ impl<'a> Wiring<'a> {
     /// # Errors
     /// [`BadVar`]
     pub fn sync_request_acks(&self, lookups: &LookupBook) -> Result<SyncRequestAcks, BadVar> {
-        let wanted = "a release such as 25.4";
         Ok(SyncRequestAcks {
             dacs: self.dacs()?,
-            release: self.vars.parsed::<DacsRelease>("DACS_RELEASE", wanted)?,
+            release: self.dacs_release()?,
             exception: self.exception_code()?,
             lookups: lookups.clone(),
         })
@@ -198,6 +199,33 @@ impl<'a> Wiring<'a> {
     pub fn sync_calls<M>(&self, lookups: &LookupBook) -> Result<SyncCalls<M>, BadVar> {
         let derms = Derms { target: self.derms()?, lookups: lookups.clone() };
         Ok(SyncCalls::new(derms, self.sync_request_acks(lookups)?))
+    }
+
+    /// Bringing stages through their life in DACS; `lookups` has [`flow::stage::ProgramEvents::LOOKUPS`].
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn stages(&self, lookups: &LookupBook) -> Result<Stages, BadVar> {
+        let limits = domain::stage::Limits {
+            hold: SignedDuration::from_secs(self.vars.number::<u32>("STATUS_HOLD_SECONDS")?.into()),
+            reservation_wait: SignedDuration::from_secs(self.vars.number::<u32>("RESERVATION_WAIT_SECONDS")?.into()),
+            supply_after_end: self.vars.parsed("SUPPLY_PREDECESSOR", "true or false")?,
+        };
+        let program_events =
+            ProgramEvents { dacs: self.dacs()?, release: self.dacs_release()?, lookups: lookups.clone() };
+        Ok(Stages::new(self.ledger.clone(), self.clock.clone(), program_events, limits))
+    }
+
+    /// What a refusal of an event status by DACS is to the DERMS.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn event_status_refusal(&self) -> Result<ResponseCode, BadVar> {
+        self.vars.parsed("EVENT_STATUS_REFUSAL", "ERROR or FAILURE")
+    }
+
+    fn dacs_release(&self) -> Result<DacsRelease, BadVar> {
+        self.vars.parsed("DACS_RELEASE", "a release such as 25.4")
     }
 
     fn exception_code(&self) -> Result<ExceptionCode, BadVar> {

@@ -242,6 +242,17 @@ async fn a_stage_never_seen_is_told_after_its_hold_and_stays_where_the_program_s
 }
 
 #[tokio::test]
+async fn a_canceled_event_is_remembered_for_a_stage_that_is_scheduled_later() {
+    let bench = Bench::new();
+    let (event, now) = ("E-1".parse().unwrap(), bench.world.clock.now());
+    bench.stages.cancel_event(&event, ("M-1#1", Some("storm")), now).await.unwrap();
+    bench.stages.cancel_event(&event, ("M-2#1", Some("again")), now).await.unwrap();
+    assert_eq!(bench.settle(Scheduled).await.applied, Some(Canceled));
+    assert_eq!(bench.dacs.acted("S-1"), [Scheduled, Canceled]);
+    assert_eq!(bench.dacs.reasons(), ["storm"], "the first one's");
+}
+
+#[tokio::test]
 async fn in_progress_waits_for_a_running_reservation() {
     let bench = Bench::new();
     bench.settle(Scheduled).await;

@@ -18,6 +18,7 @@ pub(super) struct Dacs(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     stages: BTreeMap<String, Vec<StageStatus>>,
+    reasons: Vec<String>,
     calls: usize,
     refused: usize,
     lose: usize,
@@ -46,6 +47,11 @@ impl Dacs {
 
     pub(super) fn acted(&self, stage: &str) -> Vec<StageStatus> {
         self.0.lock().unwrap().stages.get(stage).cloned().unwrap_or_default()
+    }
+
+    /// The reasons of the cancels, in order.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        self.0.lock().unwrap().reasons.clone()
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -84,6 +90,7 @@ impl State {
         self.calls += 1;
         let Payload::Json(body) = &call.payload else { panic!("no JSON") };
         let body: Value = serde_json::from_slice(body).unwrap();
+        self.reasons.extend(body["cancelReason"].as_str().map(str::to_owned));
         let stage = body["externalIdentifier"].as_str().unwrap().to_owned();
         let outcome = if call.path == CREATE { self.create(&stage) } else { self.tell(&stage, &body["action"]) };
         let (status, mut answer) = match outcome {
