@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use domain::aggregator::Aggregator;
 use domain::derms_message::DermsMessage;
 use domain::enrollment_sync::EnrollmentSync;
+use domain::event_status::EventStatus;
 use domain::json::{Document, Problem};
 use domain::program_rules::ProgramRules;
 use domain::sync_ack::SyncAck;
@@ -69,6 +70,7 @@ const FLOWS: &[(&str, Check)] = &[
     ("dacs-derms-aggregators", message::<Aggregator>),
     ("derms-dacs-enrollment-ack", |body| SyncAck::parse(body).map(drop)),
     ("derms-dacs-program-rules-ack", |body| SyncAck::from_document(&Document::parse(body)?).map(drop)),
+    ("derms-dacs-event-status", |body| EventStatus::parse(body).map(drop)),
     ("derms-dacs-aggregators-ack", |body| SyncAck::from_document(&Document::parse(body)?).map(drop)),
 ];
 

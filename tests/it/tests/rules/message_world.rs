@@ -1,9 +1,15 @@
 //! The message flows as they are deployed, over the in-memory ports.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::derms_message::Synchronization;
+use domain::msg_ack::ResponseCode;
+use domain::stage::Limits;
+use flow::derms_ack::DermsAcks;
 use flow::memory::{CONFIG, Targets, World};
 use flow::ports::{Call, Payload};
+use flow::stage::{ProgramEvents, Stages};
 use flow::sync_ack::{AckCalls, ReadAck};
 use flow::to_derms::{Derms, SyncCalls};
 use flow::trigger::{HttpReply, HttpRequest, Reply, Trigger};
@@ -44,6 +50,13 @@ pub const FLOWS: &[Flow] = &[
     acknowledgement(derms_dacs_enrollment_ack::NAME),
     acknowledgement(derms_dacs_program_rules_ack::NAME),
     acknowledgement(derms_dacs_aggregators_ack::NAME),
+    // DACS hears of each stage (see `every_stage_of_a_valid_event_status_reaches_dacs`), the DERMS of the message.
+    Flow {
+        name: derms_dacs_event_status::NAME,
+        id: "/messageId",
+        derms: Some("/MsgAck/responses/response/0/id"),
+        dacs: None,
+    },
 ];
 
 /// A message flow in a world of its own, whose neighbours take everything.
@@ -92,6 +105,10 @@ impl Door {
                 use derms_dacs_aggregators_ack::{Flow, LOOKUPS, READ};
                 Flow { kit: kit(LOOKUPS), calls: self.ack_calls(READ) }.handle(trigger, invocation).await
             }
+            derms_dacs_event_status::NAME => {
+                use derms_dacs_event_status::{Flow, LOOKUPS};
+                Flow { kit: kit(LOOKUPS), calls: self.event_status_calls(LOOKUPS) }.handle(trigger, invocation).await
+            }
             other => panic!("{other} has no arm here"),
         };
         handled.unwrap()
@@ -106,6 +123,20 @@ impl Door {
     fn ack_calls(&self, read: ReadAck) -> AckCalls {
         let lookups = self.world.lookups(self.name, flow::sync_ack::LOOKUPS);
         AckCalls { acks: self.world.sync_request_acks(&lookups, "25.4".parse().unwrap(), self.dacs.clone()), read }
+    }
+
+    fn event_status_calls(&self, names: &'static [&'static str]) -> derms_dacs_event_status::Calls {
+        let (world, lookups) = (&self.world, self.world.lookups(self.name, names));
+        let dacs = world.target("dacs", self.dacs.clone());
+        let program_events = ProgramEvents { dacs, release: "25.4".parse().unwrap(), lookups: lookups.clone() };
+        let clock = Arc::new(world.clock.clone());
+        derms_dacs_event_status::Calls {
+            stages: Stages::new(world.ledger(), clock, program_events, Limits::default()),
+            acks: DermsAcks { derms: world.target("derms", self.derms.clone()) },
+            lookups,
+            refusal: ResponseCode::Error,
+            side_by_side: 1,
+        }
     }
 
     /// Posts a body.
