@@ -90,6 +90,10 @@ discard: $(READY) ## do not deliver a held run; ID=
 replay: $(READY) ## send what a run that was given up has not delivered; ID=
 	@$(OPERATOR) replay '$(ID)'
 
+.PHONY: supply-predecessor
+supply-predecessor: $(READY) ## ask for the status that a stage's next one waits for; ID=<event>/<stage>
+	@$(OPERATOR) supply-predecessor '$(ID)'
+
 .PHONY: build
 build: $(READY) ## build the flows and the sandbox for this machine, quick to compile
 	@printf '== build\n'

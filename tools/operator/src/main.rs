@@ -1,9 +1,10 @@
-//! `operator`: file runs as a person sees them, and what a person decides about them.
+//! `operator`: file runs as a person sees them, and what a person decides about them and about stages of events.
 //!
 //! It works on the ledger and the queues of one stack, with the credentials of whoever calls it: locally
 //! (`eval "$(make -s env)"`), or in a real account.
 
 mod show;
+mod stages;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,8 +15,10 @@ use flow::Transient;
 use flow::ledger::Ledger;
 use flow::ledger::run::{Run, RunId};
 use flow::operate::{Refused, Runs};
+use flow::stage::NotSupplied;
+use stages::Left;
 
-/// File runs of the demand-response platform: list them, look at one, decide about one.
+/// File runs and stages of the demand-response platform: list, look, decide.
 #[derive(Parser)]
 #[command(name = "operator", version)]
 struct Arguments {
@@ -57,6 +60,11 @@ enum Verb {
         /// The run's id.
         id: RunId,
     },
+    /// Ask for the status that a stage's next one waits for, when it is known to have happened.
+    SupplyPredecessor {
+        /// The stage, as `<event>/<stage>`; notices name it so.
+        id: String,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -67,7 +75,7 @@ async fn main() -> ExitCode {
             println!("{text}");
             ExitCode::SUCCESS
         }
-        Err(Refused::Transient(fault)) => {
+        Err(Failed::Run(Refused::Transient(fault)) | Failed::Stage(Left::Not(NotSupplied::Transient(fault)))) => {
             eprintln!("operator: {}", fault.chain());
             ExitCode::from(2)
         }
@@ -78,7 +86,22 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn obey(arguments: &Arguments) -> Result<String, Refused> {
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Run(#[from] Refused),
+    #[error(transparent)]
+    Stage(#[from] Left),
+}
+
+impl From<Transient> for Failed {
+    fn from(fault: Transient) -> Self {
+        Self::Run(fault.into())
+    }
+}
+
+async fn obey(arguments: &Arguments) -> Result<String, Failed> {
     let clients = Clients::load(&Vars::from_env()).await;
     match &arguments.verb {
         Verb::Runs { most } => {
@@ -96,10 +119,11 @@ async fn obey(arguments: &Arguments) -> Result<String, Refused> {
         Verb::Release { id } => decided(find(&clients, arguments, id).await?.0.release(id).await?),
         Verb::Discard { id } => decided(find(&clients, arguments, id).await?.0.discard(id).await?),
         Verb::Replay { id } => decided(find(&clients, arguments, id).await?.0.replay(id).await?),
+        Verb::SupplyPredecessor { id } => Ok(stages::supply_predecessor(&clients, &arguments.stack, id).await?),
     }
 }
 
-fn decided(run: Run) -> Result<String, Refused> {
+fn decided(run: Run) -> Result<String, Failed> {
     Ok(format!("run {} is {} now", run.id, run.state.word()))
 }
 
