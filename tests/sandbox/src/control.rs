@@ -31,6 +31,7 @@ pub fn routes() -> Router<Shared> {
         .route("/control/oauth", put(oauth))
         .route("/control/dacs", get(dacs).put(set_dacs))
         .route("/control/dacs/sync-requests", post(sync_requests))
+        .route("/control/dacs/unknown-devices", put(unknown_devices))
         .route("/control/dacs/inbox", get(inbox::get))
         .route("/control/dacs/inbox/{*key}", put(inbox::put).layer(DefaultBodyLimit::max(inbox::LIMIT)))
         .route("/control/derms", get(derms))
@@ -145,6 +146,19 @@ async fn sync_requests(State(sandbox): State<Shared>, request: Request) -> Outco
         sandbox.dacs.sync_requests.put(order, id, make.state);
     }
     Ok(ok(&json!({"made": make.ids, "state": make.state})))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UnknownDevices {
+    nic_ids: Vec<String>,
+}
+
+async fn unknown_devices(State(sandbox): State<Shared>, request: Request) -> Outcome {
+    let UnknownDevices { nic_ids } = read(request).await?;
+    let answer = json!({"unknown": nic_ids});
+    sandbox.dacs.participations.set_unknown(nic_ids);
+    Ok(ok(&answer))
 }
 
 async fn derms(State(sandbox): State<Shared>) -> Response {

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// One offending place and why.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -30,12 +30,13 @@ pub struct Problem {
     number: Option<i32>,
     message: String,
     violations: Vec<Violation>,
+    extra: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
     /// A refusal with a status and a sentence.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, number: None, message: message.into(), violations: Vec::new() }
+        Self { status, number: None, message: message.into(), violations: Vec::new(), extra: Vec::new() }
     }
 
     /// 400: the message breaks the contract at these places.
@@ -58,6 +59,12 @@ impl Problem {
         Self { number: Some(number), ..self }
     }
 
+    /// The same with a member of the call's own.
+    pub fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.extra.push((name, value));
+        self
+    }
+
     /// The document for a call to `url`.
     pub fn document(&self, url: &str) -> Response {
         let mut body = json!({
@@ -71,6 +78,9 @@ impl Problem {
         if let Some(fields) = body.as_object_mut() {
             if let Some(number) = self.number {
                 fields.insert("messageNumber".to_owned(), json!(number));
+            }
+            for (name, value) in &self.extra {
+                fields.insert((*name).to_owned(), value.clone());
             }
             if !self.violations.is_empty() {
                 fields.insert("errors".to_owned(), json!(self.violations));

@@ -2,6 +2,8 @@
 
 pub mod inbox;
 mod measurements;
+pub mod participations;
+pub mod program_events;
 pub mod sync_requests;
 
 use std::sync::Mutex;
@@ -17,6 +19,8 @@ use crate::clock::locked;
 use crate::problem::Problem;
 use crate::{Config, Release, Shared, json_response};
 use inbox::Inbox;
+use participations::Participations;
+use program_events::ProgramEvents;
 use sync_requests::SyncRequests;
 
 /// "Field invalid", and everything else nobody has a number for: REFUSED (contracts.md §4).
@@ -30,6 +34,10 @@ pub struct Dacs {
     pub sync_requests: SyncRequests,
     /// Files that were delivered to it.
     pub inbox: Inbox,
+    /// Program events, each one stage.
+    pub program_events: ProgramEvents,
+    /// Which devices are reserved for them, and what those did.
+    pub participations: Participations,
 }
 
 impl Dacs {
@@ -39,6 +47,8 @@ impl Dacs {
             release: Mutex::new(config.dacs_release),
             sync_requests: SyncRequests::new(config.create_unknown_sync_requests),
             inbox: Inbox::default(),
+            program_events: ProgramEvents::default(),
+            participations: Participations::default(),
         }
     }
 
@@ -47,6 +57,8 @@ impl Dacs {
         let mut state = self.sync_requests.state();
         if let Some(fields) = state.as_object_mut() {
             fields.insert("release".to_owned(), json!(self.release().to_string()));
+            fields.insert("programEvents".to_owned(), self.program_events.state());
+            fields.insert("participations".to_owned(), self.participations.state());
         }
         state
     }
@@ -65,14 +77,21 @@ impl Dacs {
     pub fn clear(&self) {
         self.sync_requests.clear();
         self.inbox.clear();
+        self.program_events.clear();
+        self.participations.clear();
     }
 }
 
 /// What DACS answers.
 pub fn routes() -> Router<Shared> {
+    let events = "/dacs/rest/apis/cross/service/programEvent";
     let enrollments = "/dacs/rest/apis/cross/digitalAssets/programEnrollments";
     Router::new()
         .route("/dacs/health", get(health))
+        .route(&format!("{events}/"), post(program_events::create))
+        .route(&format!("{events}/lifecycle"), post(program_events::lifecycle))
+        .route(&format!("{events}Participation/reserveDevice"), post(participations::reserve))
+        .route(&format!("{events}Participation/postEventOutcome"), post(participations::outcomes))
         .route("/dacs/rest/apis/common/sync/syncRequest/{id}", patch(sync_requests::patch))
         .route(&format!("{enrollments}/postAcknowledgement"), post(sync_requests::post_acknowledgement))
 }
