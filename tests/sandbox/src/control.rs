@@ -31,6 +31,7 @@ pub fn routes() -> Router<Shared> {
         .route("/control/oauth", put(oauth))
         .route("/control/dacs", get(dacs).put(set_dacs))
         .route("/control/dacs/sync-requests", post(sync_requests))
+        .route("/control/dacs/program-events", post(program_events))
         .route("/control/dacs/unknown-devices", put(unknown_devices))
         .route("/control/dacs/inbox", get(inbox::get))
         .route("/control/dacs/inbox/{*key}", put(inbox::put).layer(DefaultBodyLimit::max(inbox::LIMIT)))
@@ -146,6 +147,18 @@ async fn sync_requests(State(sandbox): State<Shared>, request: Request) -> Outco
         sandbox.dacs.sync_requests.put(order, id, make.state);
     }
     Ok(ok(&json!({"made": make.ids, "state": make.state})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MakeProgramEvents {
+    stages: Vec<String>,
+}
+
+async fn program_events(State(sandbox): State<Shared>, request: Request) -> Outcome {
+    let MakeProgramEvents { stages } = read(request).await?;
+    sandbox.dacs.program_events.schedule(sandbox.order.next(), &stages);
+    Ok(ok(&json!({"scheduled": stages})))
 }
 
 #[derive(Deserialize)]

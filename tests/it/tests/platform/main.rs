@@ -12,6 +12,8 @@
     reason = "a test may fail where it stands"
 )]
 
+mod devices;
+mod files;
 mod gateway;
 mod intake;
 mod kill;

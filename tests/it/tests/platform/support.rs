@@ -132,6 +132,20 @@ impl Platform {
         ObjectRef { bucket, key, version: put.version_id }
     }
 
+    /// Drops a file with its envelope as metadata.
+    pub async fn drop_with(
+        &self,
+        flow: &str,
+        name: &str,
+        envelope: &[(&str, &str)],
+        bytes: impl Into<Bytes>,
+    ) -> ObjectRef {
+        let (bucket, key) = self.place(flow, name);
+        let put = self.s3.put_object().bucket(&bucket).key(&key).body(bytes.into().into());
+        let put = envelope.iter().fold(put, |put, (name, value)| put.metadata(*name, *value));
+        ObjectRef { bucket, key, version: put.send().await.unwrap().version_id }
+    }
+
     /// Writes an object.
     pub async fn put(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
         self.s3.put_object().bucket(bucket).key(key).body(bytes.into().into()).send().await.unwrap();
