@@ -6,7 +6,7 @@ what was sent and with what the neighbours hold: the DERMS's and DACS's books, a
 
 import time
 
-from . import demo_account, demo_check, demo_files, demo_messages, platform
+from . import demo_account, demo_check, demo_devices, demo_files, demo_messages, platform
 from .demo_world import World
 from .progress import step
 
@@ -73,6 +73,12 @@ def _files(world, told):
     told.records = demo_messages.records(world)
     for story in demo_files.other_stories():
         _file(world, told, story)
+    _file(world, told, demo_devices.reserved(world))
+    to_dacs, to_ouai = demo_devices.outcomes()
+    _file(world, told, to_dacs)
+    with step(to_ouai.title) as running:
+        running.note = demo_devices.play_same(world, to_ouai, to_dacs)
+    told.files.append(to_ouai)
 
 
 def _file(world, told, story, announced_again=False):

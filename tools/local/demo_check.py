@@ -7,6 +7,7 @@ platform's code. The sandbox, which re-reads every byte itself, is asked over HT
 from collections import Counter
 from datetime import datetime, timezone
 
+from . import demo_devices
 from .demo_files import ACKS, EXTRACT, INBOXES, KWH, SCORES, rejected_rows, rejects_key
 from .demo_messages import ACK, PROGRAMS, SYNC
 from .demo_world import rows_of
@@ -41,6 +42,7 @@ def compare(told):
         _inbox(comparison, told, output)
     _sync_requests(comparison, told)
     _derms(comparison, told)
+    demo_devices.compare(comparison, told)
     _refusals(comparison, told)
     _notices(comparison, told)
     return comparison

@@ -8,7 +8,10 @@ from .demo_world import Dropped, World, example, expected, rows_of
 SCORES, KWH = "dacs-derms-device-score", "ouai-dacs-kwh-avoided"
 NETWORK, FORECAST = "derms-dacs-network-location", "ouai-derms-load-reduction-forecast"
 EXTRACT, ACKS = "dacs-ouai-enrollment-sync", "ouai-dacs-enrollment-ack"
-INBOXES = {KWH: "DacsInboxBucket", NETWORK: "DacsInboxBucket", FORECAST: "DermsInboxBucket", EXTRACT: "OuaiInboxBucket"}
+RESERVATION, OUTCOME, OUAI_OUTCOME = "derms-dacs-device-reservation", "derms-dacs-device-outcome", "derms-ouai-device-outcome"
+INBOXES = {
+    KWH: "DacsInboxBucket", NETWORK: "DacsInboxBucket", FORECAST: "DermsInboxBucket", EXTRACT: "OuaiInboxBucket", OUAI_OUTCOME: "OuaiInboxBucket",
+}
 """The inbox of each flow from file to file, by the name of its output."""
 SCORE_HEADER = (
     "deviceId,headEndSystem,nicId,programCode,score,available,scoreDateTime,subscriptionId,servicePointId,"
@@ -44,6 +47,8 @@ class FileStory:
     """Whether a person had to decide first."""
     parent: str = None
     """The run whose reject file this is, corrected."""
+    envelope: dict = field(default_factory=dict)
+    """The object's metadata."""
     dropped: Dropped = None
     run: dict = None
 
@@ -57,7 +62,7 @@ class FileStory:
 
 def play(world: World, story, announced_again=False):
     """Drops the file and waits until its run has ended; what is said of it, in a few words."""
-    story.dropped = world.drop(story.flow, story.name, story.body)
+    story.dropped = world.drop(story.flow, story.name, story.body, **story.envelope)
     story.run = world.settled_run(story.dropped)
     if announced_again:
         world.announce_again(story.dropped)
@@ -73,9 +78,9 @@ def score_stories():
     good = example(SCORES, "valid-scores.csv")
     gzipped = (SCORE_HEADER + "".join(_score(100 + n, score=f"{n}.50") for n in range(300))).encode()
     return [
-        _valued("score file, all rows good", SCORES, "SDCSE_0701.csv", good),
-        _valued("score file, good and bad rows", SCORES, "SDCSE_0702.csv", _mixed_scores().encode(), MIXED, repeats=[9]),
-        _valued("score file, gzip", SCORES, "SDCSE_0703.csv.gz", gzip.compress(gzipped, mtime=0), plain=gzipped),
+        valued("score file, all rows good", SCORES, "SDCSE_0701.csv", good),
+        valued("score file, good and bad rows", SCORES, "SDCSE_0702.csv", _mixed_scores().encode(), MIXED, repeats=[9]),
+        valued("score file, gzip", SCORES, "SDCSE_0703.csv.gz", gzip.compress(gzipped, mtime=0), plain=gzipped),
         FileStory(
             "score file without two columns", SCORES, "SDCSE_0704.csv", example(SCORES, "invalid-missing-columns.csv"),
             state="Rejected", reason="column nicId is missing", rejected=[(1, "", "column score is missing")],
@@ -91,7 +96,7 @@ def corrected(world: World, story):
             raise AssertionError(f"{wrong!r} is {rows.count(wrong)} times in the reject file")
         rows = rows.replace(wrong, right)
     name = rejects_key(story, "rows").rpartition("/")[2]  # By it the new run knows its parent.
-    mended = _valued("its reject file, corrected", story.flow, name, rows)
+    mended = valued("its reject file, corrected", story.flow, name, rows)
     mended.parent = story.run["id"]
     return mended
 
@@ -115,10 +120,10 @@ def kwh_stories():
     held = [(line, "TotalKwhSavedForPeriod", "but the 4 intervals sum to 4.00") for line in _held_lines()]
     tabs = example(KWH, "valid-tabs.csv")
     return [
-        _valued("kWh Avoided, clean", KWH, "KWH_0701.csv", example(KWH, "valid-kwh-avoided.csv"), **clean),
-        _valued("kWh Avoided, good and bad rows", KWH, "KWH_0702.csv", example(KWH, "invalid-several-rows.csv"), bad),
-        _valued("kWh Avoided, tab-separated", KWH, "KWH_0703.csv", tabs, delimiter="\t"),
-        _valued("kW Drop, a name that needs encoding", KWH, odd, example(KWH, "valid-kw-drop.csv"), **clean),
+        valued("kWh Avoided, clean", KWH, "KWH_0701.csv", example(KWH, "valid-kwh-avoided.csv"), **clean),
+        valued("kWh Avoided, good and bad rows", KWH, "KWH_0702.csv", example(KWH, "invalid-several-rows.csv"), bad),
+        valued("kWh Avoided, tab-separated", KWH, "KWH_0703.csv", tabs, delimiter="\t"),
+        valued("kW Drop, a name that needs encoding", KWH, odd, example(KWH, "valid-kw-drop.csv"), **clean),
         FileStory(
             "kW Drop, columns of both kinds", KWH, "KW_0704.csv", example(KWH, "invalid-both-kinds.csv"),
             state="Rejected", reason="the columns belong to two kinds of file", rejected=[(1, "", "the columns belong to two kinds of file")],
@@ -145,14 +150,14 @@ def other_stories():
     ]
     for flow, kind, name, right, wrong, fault in spoiled:
         good = example(flow, name)
-        yield _valued(f"{kind}, clean", flow, "F_0701.csv", good, same_bytes=True)
-        yield _valued(f"{kind}, one row bad", flow, "F_0702.csv", _once(good, right, wrong), [fault])
+        yield valued(f"{kind}, clean", flow, "F_0701.csv", good, same_bytes=True)
+        yield valued(f"{kind}, one row bad", flow, "F_0702.csv", _once(good, right, wrong), [fault])
     extract = _once(example(EXTRACT, "valid-extract.csv").replace(b"1000000000000", b"7000000000000"), b",SP0000000002,", b",,")
-    yield _valued("enrollment extract, one row bad", EXTRACT, "ENROLL_SYNC_0701.csv", extract, [(3, "servicePointId", "is empty")])
+    yield valued("enrollment extract, one row bad", EXTRACT, "ENROLL_SYNC_0701.csv", extract, [(3, "servicePointId", "is empty")])
     acks = example(ACKS, "valid-acks.csv").replace(b"1000000000000", b"7000000000000")
     acks = _once(acks, b"70000000000002,ERROR", b"70000000000003,ERROR") + b"70000000000004,MAYBE,,,,,,\n"
     acks = b"".join(line for line in acks.splitlines(keepends=True) if not line.startswith(b"70000000000003,SUCCESS"))
-    yield _valued("acknowledgements of it, one row bad", ACKS, "ACK_0701.csv", acks, [(4, "status", '"MAYBE" is neither SUCCESS nor ERROR')])
+    yield valued("acknowledgements of it, one row bad", ACKS, "ACK_0701.csv", acks, [(4, "status", '"MAYBE" is neither SUCCESS nor ERROR')])
 
 
 def _once(body, right, wrong):
@@ -178,7 +183,7 @@ def rejected_rows(story):
     return b"".join(pieces)
 
 
-def _valued(title, flow, name, body, rejected=(), repeats=(), plain=None, delimiter=",", same_bytes=False):
+def valued(title, flow, name, body, rejected=(), repeats=(), plain=None, delimiter=",", same_bytes=False):
     """A story whose file is delivered but for the rows that are named."""
     header, rows = rows_of(plain or body, delimiter)
     skipped = {line for line, _, _ in rejected} | set(repeats)
