@@ -20,7 +20,7 @@ LOCAL := PYTHONPATH=tools $(VENV)/bin/python -m local
 
 .PHONY: help
 help: ## list these verbs
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: build ## run all flows on real files and messages, good and bad, and print what became of them
@@ -66,11 +66,11 @@ env: $(READY) ## print the environment in which AWS tools talk to the local plat
 	@$(LOCAL) env $(if $(FLOW),--flow '$(FLOW)')
 
 # Of one stack: the local platform's, or STACK= in the account of your AWS credentials.
-FILE_FLOWS := $(patsubst events/%/layout.md,%,$(wildcard events/*/layout.md))
-COMMA := ,
-EMPTY :=
-OPERATOR = $(if $(STACK),,eval "$$($(LOCAL) env)";) STACK=$(or $(STACK),local) \
-    FLOWS=$(subst $(EMPTY) $(EMPTY),$(COMMA),$(or $(FLOW),$(FILE_FLOWS))) cargo run --quiet -p operator --
+OPERATOR = $(if $(STACK),,eval "$$($(LOCAL) env)";) STACK=$(or $(STACK),local) FLOWS='$(FLOW)' cargo run --quiet -p operator --
+
+.PHONY: open
+open: $(READY) ## list all that waits for a person or an answer, runs and messages; FLOW= of one flow, STACK= of an AWS account
+	@$(OPERATOR) open
 
 .PHONY: runs
 runs: $(READY) ## list the latest file runs, with their books; FLOW= of one flow, STACK= of an AWS account
@@ -84,11 +84,24 @@ run: $(READY) ## show one file run; ID= as `make runs` and notices name it
 release: $(READY) ## deliver a held run without its rejected rows; ID=
 	@$(OPERATOR) release '$(ID)'
 
-discard: $(READY) ## do not deliver a held run; ID=
+discard: $(READY) ## do not deliver a held run, or leave one that was given up at that; ID=
 	@$(OPERATOR) discard '$(ID)'
 
 replay: $(READY) ## send what a run that was given up has not delivered; ID=
 	@$(OPERATOR) replay '$(ID)'
+
+.PHONY: messages message resend drop-message
+messages: $(READY) ## list the messages that were refused, have failed, or wait for their answer; FLOW=, STACK=
+	@$(OPERATOR) messages
+
+message: $(READY) ## show one message, but its body; ID= as `make messages` and notices name it
+	@$(OPERATOR) message '$(ID)'
+
+resend: $(READY) ## send a message again that did not end well, or is not answered; ID=, FORCE=1 over a newer one of its order
+	@$(OPERATOR) resend $(if $(FORCE),--force) '$(ID)'
+
+drop-message: $(READY) ## leave a message that did not end well, or is not answered, at that; ID=
+	@$(OPERATOR) drop-message '$(ID)'
 
 .PHONY: supply-predecessor
 supply-predecessor: $(READY) ## ask for the status that a stage's next one waits for; ID=<event>/<stage>

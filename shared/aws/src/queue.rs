@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -6,6 +7,7 @@ use aws_sdk_sqs::Client;
 use flow::Transient;
 use flow::ports::{Outgoing, Queue, Receipt};
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 use crate::Clients;
 
@@ -19,32 +21,56 @@ const LONGEST_NAME: usize = 128;
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
-    url: String,
+    address: Address,
+}
+
+#[derive(Debug, Clone)]
+enum Address {
+    Url(String),
+    /// Names that it may have, and its URL once it was asked for.
+    Named(Vec<String>, Arc<OnceCell<String>>),
 }
 
 impl SqsQueue {
     /// The queue at `url`.
     pub fn new(clients: &Clients, url: impl Into<String>) -> Self {
-        Self { client: clients.sqs.clone(), url: url.into() }
+        Self { client: clients.sqs.clone(), address: Address::Url(url.into()) }
     }
 
-    /// The queue called `name`, for a person who knows the stack and not its URLs.
-    ///
-    /// # Errors
-    /// [`Transient`] when SQS knows none, or does not answer.
-    pub async fn named(clients: &Clients, name: &str) -> Result<Self, Transient> {
-        let found = clients.sqs.get_queue_url().queue_name(name).send().await;
-        let found = found.map_err(|fault| Transient::because(format!("looking for queue {name}"), fault))?;
-        Ok(Self::new(clients, found.queue_url.unwrap_or_default()))
+    /// The queue of `flow` in `stack`, FIFO or not, for somebody who knows the stack and not its URLs. It is looked for
+    /// when it is first used.
+    #[must_use]
+    pub fn of_flow(clients: &Clients, stack: &str, flow: &str) -> Self {
+        let names = vec![format!("{stack}-{flow}.fifo"), format!("{stack}-{flow}")];
+        Self { client: clients.sqs.clone(), address: Address::Named(names, Arc::default()) }
+    }
+
+    async fn url(&self) -> Result<&str, Transient> {
+        match &self.address {
+            Address::Url(url) => Ok(url),
+            Address::Named(names, found) => Ok(found.get_or_try_init(|| self.look_for(names)).await?),
+        }
+    }
+
+    async fn look_for(&self, names: &[String]) -> Result<String, Transient> {
+        for name in names {
+            match self.client.get_queue_url().queue_name(name).send().await {
+                Ok(found) => return Ok(found.queue_url.unwrap_or_default()),
+                Err(fault) if fault.as_service_error().is_some_and(|fault| fault.is_queue_does_not_exist()) => {}
+                Err(fault) => return Err(Transient::because(format!("looking for queue {name}"), fault)),
+            }
+        }
+        Err(Transient::new(format!("there is no queue {}", names.join(" or "))))
     }
 }
 
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, message: &Outgoing) -> Result<(), Transient> {
-        let mut call = self.client.send_message().queue_url(&self.url).message_body(&message.body);
+        let url = self.url().await?;
+        let mut call = self.client.send_message().queue_url(url).message_body(&message.body);
         // A standard queue, as file flows have, knows neither.
-        if self.url.ends_with(".fifo") {
+        if url.ends_with(".fifo") {
             call = call.message_group_id(name(&message.group)).message_deduplication_id(name(&message.deduplication));
         }
         call.send().await.map_err(|fault| Transient::because("queueing a message", fault))?;
@@ -56,7 +82,7 @@ impl Queue for SqsQueue {
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         self.client
             .change_message_visibility()
-            .queue_url(&self.url)
+            .queue_url(self.url().await?)
             .receipt_handle(&receipt.0)
             .visibility_timeout(i32::try_from(seconds).map_err(|fault| Transient::because(doing, fault))?)
             .send()

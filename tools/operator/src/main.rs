@@ -1,32 +1,35 @@
-//! `operator`: file runs as a person sees them, and what a person decides about them and about stages of events.
+//! `operator`: file runs and messages as a person sees them, and what a person decides about them and about stages of
+//! events.
 //!
 //! It works on the ledger and the queues of one stack, with the credentials of whoever calls it: locally
 //! (`eval "$(make -s env)"`), or in a real account.
 
 mod show;
+mod stack;
 mod stages;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use aws::{Clients, DynamoTable, SqsQueue, SystemClock, Vars};
 use clap::{Parser, Subcommand};
+use domain::flows::Kind;
 use flow::Transient;
-use flow::ledger::Ledger;
+use flow::ledger::message::Message;
 use flow::ledger::run::{Run, RunId};
-use flow::operate::{Refused, Runs};
+use flow::operate::Refused;
 use flow::stage::NotSupplied;
-use stages::Left;
 
-/// File runs and stages of the demand-response platform: list, look, decide.
+use crate::stack::Stack;
+use crate::stages::Left;
+
+/// File runs, messages and stages of the demand-response platform: list, look, decide.
 #[derive(Parser)]
 #[command(name = "operator", version)]
 struct Arguments {
     /// The stack, whose name begins the names of its ledger and queues.
     #[arg(long, env = "STACK")]
     stack: String,
-    /// The flows to look at, separated by commas.
-    #[arg(long = "flow", env = "FLOWS", value_delimiter = ',', required = true)]
+    /// The flows to look at, separated by commas; all of them if none is named.
+    #[arg(long = "flow", env = "FLOWS", value_delimiter = ',')]
     flows: Vec<String>,
     #[command(subcommand)]
     verb: Verb,
@@ -34,6 +37,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// All that waits for a person or for an answer, runs and messages, the oldest of each kind first.
+    Open,
     /// The latest runs, the newest first.
     Runs {
         /// How many of each flow.
@@ -50,7 +55,7 @@ enum Verb {
         /// The run's id.
         id: RunId,
     },
-    /// Do not deliver a held run.
+    /// Do not deliver a held run; leave one that was given up at that.
     Discard {
         /// The run's id.
         id: RunId,
@@ -60,11 +65,54 @@ enum Verb {
         /// The run's id.
         id: RunId,
     },
+    /// The messages that were refused, have failed, or wait for their answer.
+    Messages,
+    /// One message: its state, its reason, its order. Its body is not shown.
+    Message {
+        /// The message's key.
+        #[arg(value_parser = key)]
+        id: String,
+    },
+    /// Send a message again that did not end well, or whose answer does not come, with the body that it has.
+    Resend {
+        /// The message's key.
+        #[arg(value_parser = key)]
+        id: String,
+        /// Also if a newer message of the same order has been delivered since.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Leave a message that did not end well, or whose answer does not come, at that.
+    DropMessage {
+        /// The message's key.
+        #[arg(value_parser = key)]
+        id: String,
+    },
     /// Ask for the status that a stage's next one waits for, when it is known to have happened.
     SupplyPredecessor {
         /// The stage, as `<event>/<stage>`; notices name it so.
         id: String,
     },
+}
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    /// It was asked for in a way that makes no sense.
+    #[error("{0}")]
+    Asked(String),
+    /// It cannot be done to this run or message.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It cannot be done to this stage.
+    #[error(transparent)]
+    Stage(#[from] Left),
+}
+
+impl From<Transient> for Failed {
+    fn from(fault: Transient) -> Self {
+        Self::Refused(fault.into())
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -75,7 +123,7 @@ async fn main() -> ExitCode {
             println!("{text}");
             ExitCode::SUCCESS
         }
-        Err(Failed::Run(Refused::Transient(fault)) | Failed::Stage(Left::Not(NotSupplied::Transient(fault)))) => {
+        Err(Failed::Refused(Refused::Transient(fault)) | Failed::Stage(Left::Not(NotSupplied::Transient(fault)))) => {
             eprintln!("operator: {}", fault.chain());
             ExitCode::from(2)
         }
@@ -86,65 +134,43 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Why nothing was done.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Run(#[from] Refused),
-    #[error(transparent)]
-    Stage(#[from] Left),
-}
-
-impl From<Transient> for Failed {
-    fn from(fault: Transient) -> Self {
-        Self::Run(fault.into())
-    }
-}
-
 async fn obey(arguments: &Arguments) -> Result<String, Failed> {
-    let clients = Clients::load(&Vars::from_env()).await;
+    let flows: Vec<String> = arguments.flows.iter().filter(|flow| !flow.is_empty()).cloned().collect();
+    let stack = Stack::of(&arguments.stack, flows).await;
     match &arguments.verb {
-        Verb::Runs { most } => {
-            let mut all = Vec::new();
-            for flow in &arguments.flows {
-                let runs = open(&clients, &arguments.stack, flow).await?.latest(*most).await?;
-                all.extend(runs.into_iter().map(|run| (flow.clone(), run)));
-            }
-            Ok(show::list(&all))
-        }
+        Verb::Open => Ok(show::open(&stack.open(&[Kind::Files, Kind::Messages]).await?)),
+        Verb::Runs { most } => Ok(show::runs(&stack.latest(*most).await?)),
         Verb::Run { id } => {
-            let (runs, run) = find(&clients, arguments, id).await?;
-            Ok(show::one(&arguments.stack, &runs.flow, &run))
+            let (runs, run) = stack.run(id).await?;
+            Ok(show::run(&arguments.stack, &runs.flow, &run))
         }
-        Verb::Release { id } => decided(find(&clients, arguments, id).await?.0.release(id).await?),
-        Verb::Discard { id } => decided(find(&clients, arguments, id).await?.0.discard(id).await?),
-        Verb::Replay { id } => decided(find(&clients, arguments, id).await?.0.replay(id).await?),
-        Verb::SupplyPredecessor { id } => Ok(stages::supply_predecessor(&clients, &arguments.stack, id).await?),
+        Verb::Release { id } => Ok(run_is(&stack.run(id).await?.0.release(id).await?)),
+        Verb::Discard { id } => Ok(run_is(&stack.run(id).await?.0.discard(id).await?)),
+        Verb::Replay { id } => Ok(run_is(&stack.run(id).await?.0.replay(id).await?)),
+        Verb::Messages => Ok(show::open(&stack.open(&[Kind::Messages]).await?)),
+        Verb::Message { id } => {
+            let (messages, message) = stack.message(id).await?;
+            Ok(show::message(&messages.flow, &message))
+        }
+        Verb::Resend { id, force } => Ok(message_is(&stack.message(id).await?.0.resend(id, *force).await?)),
+        Verb::DropMessage { id } => Ok(message_is(&stack.message(id).await?.0.discard(id).await?)),
+        Verb::SupplyPredecessor { id } => Ok(stages::supply_predecessor(&stack, id).await?),
     }
 }
 
-fn decided(run: Run) -> Result<String, Failed> {
-    Ok(format!("run {} is {} now", run.id, run.state.word()))
+fn run_is(run: &Run) -> String {
+    format!("run {} is {} now", run.id, run.state.word())
 }
 
-/// The flow that has run `id`, and the run.
-async fn find(clients: &Clients, arguments: &Arguments, id: &RunId) -> Result<(Runs, Run), Refused> {
-    for flow in &arguments.flows {
-        let runs = open(clients, &arguments.stack, flow).await?;
-        match runs.get(id).await {
-            Ok(run) => return Ok((runs, run)),
-            Err(Refused::Unknown(_)) => {}
-            Err(refused) => return Err(refused),
-        }
+fn message_is(message: &Message) -> String {
+    format!("message {} is {} now, attempt {}", message.key, message.state.word(), message.attempt)
+}
+
+/// A key of a message is any text, but not none.
+fn key(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        Err("a message is named by its key, as `make messages` and notices show it")
+    } else {
+        Ok(text.to_owned())
     }
-    Err(Refused::Unknown(id.clone()))
-}
-
-async fn open(clients: &Clients, stack: &str, flow: &str) -> Result<Runs, Transient> {
-    Ok(Runs {
-        flow: flow.to_owned(),
-        ledger: Ledger::new(Arc::new(DynamoTable::new(clients, format!("{stack}-ledger")))),
-        queue: Arc::new(SqsQueue::named(clients, &format!("{stack}-{flow}")).await?),
-        clock: Arc::new(SystemClock),
-    })
 }

@@ -1,9 +1,12 @@
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use flow::ledger::message::{Body, Message};
+use flow::ledger::open::Open;
 use flow::ledger::run::Run;
+use jiff::Timestamp;
 
 /// Runs as a table, one a line.
-pub fn list(runs: &[(String, Run)]) -> String {
+pub fn runs(runs: &[(String, Run)]) -> String {
     if runs.is_empty() {
         return "There are no runs.".into();
     }
@@ -32,7 +35,7 @@ pub fn list(runs: &[(String, Run)]) -> String {
 }
 
 /// One run with all that a person wants to know of it.
-pub fn one(stack: &str, flow: &str, run: &Run) -> String {
+pub fn run(stack: &str, flow: &str, run: &Run) -> String {
     let counts = run.counts;
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     let rejects = (counts.rejected > 0 || run.reason.is_some()).then(|| {
@@ -66,4 +69,51 @@ pub fn one(stack: &str, flow: &str, run: &Run) -> String {
         table.add_row([name.to_owned(), value]);
     }
     table.to_string()
+}
+
+/// What waits for somebody, one a line.
+pub fn open(open: &[(String, Open)]) -> String {
+    if open.is_empty() {
+        return "Nothing waits for anybody.".into();
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["run or message", "flow", "is", "since", "reason"]);
+    for (flow, open) in open {
+        let reason = open.reason.clone().unwrap_or_else(|| "-".into());
+        table.add_row([open.id.clone(), flow.clone(), open.matter.word().to_owned(), time(open.since), reason]);
+    }
+    table.to_string()
+}
+
+/// One message with all that a person wants to know of it, but its body, which is a customer's.
+pub fn message(flow: &str, message: &Message) -> String {
+    let text = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    let body = match &message.body {
+        Body::Inline(body) => format!("{} bytes, in the ledger", body.len()),
+        Body::Stored(key) => format!("in the bodies bucket: {key}"),
+    };
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    for (name, value) in [
+        ("message", message.key.clone()),
+        ("flow", flow.to_owned()),
+        ("state", message.state.word().to_owned()),
+        ("reason", text(message.reason.clone())),
+        ("accepted", time(message.accepted)),
+        ("attempt", message.attempt.to_string()),
+        ("ended", text(message.ended.map(time))),
+        ("order", message.group.clone()),
+        ("place in it", text(message.position.clone())),
+        ("forced", if message.forced { "yes".into() } else { "no".into() }),
+        ("result", text(message.result.as_ref().map(ToString::to_string))),
+        ("body", body),
+        ("correlation", message.correlation.clone()),
+    ] {
+        table.add_row([name.to_owned(), value]);
+    }
+    table.to_string()
+}
+
+fn time(instant: Timestamp) -> String {
+    instant.strftime("%F %TZ").to_string()
 }

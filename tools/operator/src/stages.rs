@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use aws::{Clients, DynamoTable, SqsQueue, SystemClock};
+use aws::SystemClock;
 use domain::ids::{EventId, StageId};
-use flow::ledger::Ledger;
 use flow::stage::{NotSupplied, StageDesk};
+
+use crate::stack::Stack;
 
 /// The flow that brings stages through their life.
 const FLOW: &str = "derms-dacs-event-status";
@@ -22,12 +23,9 @@ pub enum Left {
 }
 
 /// Asks for what is missing before the status that waits. An id may hold a slash: the first reading that is known counts.
-pub async fn supply_predecessor(clients: &Clients, stack: &str, id: &str) -> Result<String, Left> {
-    let desk = StageDesk {
-        ledger: Ledger::new(Arc::new(DynamoTable::new(clients, format!("{stack}-ledger")))),
-        queue: Arc::new(SqsQueue::named(clients, &format!("{stack}-{FLOW}")).await.map_err(NotSupplied::from)?),
-        clock: Arc::new(SystemClock),
-    };
+pub async fn supply_predecessor(stack: &Stack, id: &str) -> Result<String, Left> {
+    let desk =
+        StageDesk { ledger: stack.ledger.clone(), queue: Arc::new(stack.queue(FLOW)), clock: Arc::new(SystemClock) };
     let mut left = Left::Name;
     for (event, stage) in readings(id) {
         match desk.supply_predecessor(&event, &stage).await {

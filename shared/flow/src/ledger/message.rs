@@ -6,7 +6,7 @@
 //!                          ▲                 ├─▶ AwaitingAck          the target has it, and answers another way
 //!                          │                 ├─▶ Refused              a business error; the source was told
 //!                          │                 └─▶ Failed               given up; the source was told
-//!                          └── sent again, or resubmitted ─┘
+//!                          └── sent again, or resubmitted ─┘            a person may leave the last three at that: Discarded
 //! ```
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,8 @@ pub enum MessageState {
     Refused,
     /// Given up after the retry limit.
     Failed,
+    /// It did not end well, and a person has left it at that.
+    Discarded,
 }
 
 impl MessageState {
@@ -51,6 +53,7 @@ impl MessageState {
             Self::AwaitingAck => "awaiting-ack",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Discarded => "discarded",
         }
     }
 }

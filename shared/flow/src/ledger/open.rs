@@ -94,7 +94,7 @@ impl Open {
             MessageState::AwaitingAck => Matter::AwaitingAck,
             MessageState::Refused => Matter::Refused,
             MessageState::Failed => Matter::Failed,
-            MessageState::Accepted | MessageState::Delivered => return None,
+            MessageState::Accepted | MessageState::Delivered | MessageState::Discarded => return None,
         };
         let asked = message.asked.unwrap_or(message.accepted);
         let (id, reason) = (message.key.clone(), first_of(&message.reason));

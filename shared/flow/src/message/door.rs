@@ -2,14 +2,13 @@
 
 use bytes::Bytes;
 use domain::json::{BODY_LIMIT, Problem};
-use serde_json::json;
 
-use super::{Identify, Identity, MessageKit};
+use super::{Identify, Identity, MessageKit, newer_delivered, nudge};
 use crate::Transient;
 use crate::ledger::message::{Body, LastDelivered, Message, MessageState, group};
 use crate::ledger::open::Open;
 use crate::ledger::{Committed, Seen};
-use crate::ports::{Destination, Metadata, Outgoing, Write};
+use crate::ports::{Destination, Metadata, Write};
 use crate::trigger::{HttpReply, HttpRequest};
 
 /// Bodies over this size are kept in the bodies bucket.
@@ -72,7 +71,7 @@ async fn again(
             Ok(Some(HttpReply::problem(&Problem::other_body())))
         }
         MessageState::Delivered => Ok(Some(HttpReply::problem(&Problem::other_body()))),
-        MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed => {
+        MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed | MessageState::Discarded => {
             attempt_anew(kit, identity, known, request).await
         }
     }
@@ -106,7 +105,7 @@ async fn attempt_anew(
             fresh.result.clone_from(&known.value.result);
             fresh.asked = known.value.asked;
         }
-        if let Some(newer) = newer_delivered(kit, &fresh).await? {
+        if let Some(newer) = newer_delivered(&kit.ledger, kit.flow, &fresh).await? {
             let reply = if taken_before { first_result(&known.value) } else { HttpReply::problem(&overtaken(&newer)) };
             return Ok(Some(reply));
         }
@@ -120,14 +119,6 @@ async fn attempt_anew(
         Committed::Yes => queue(kit, &fresh, request).await.map(Some),
         Committed::LostRace => Ok(None),
     }
-}
-
-/// The newer message of the same order that has been delivered, if there is one.
-async fn newer_delivered(kit: &MessageKit, message: &Message) -> Result<Option<LastDelivered>, Transient> {
-    let last = kit.ledger.get::<LastDelivered>(&LastDelivered::key(kit.flow, &message.group)).await?;
-    Ok(last.map(|last| last.value).filter(|last| {
-        last.message != message.key && message.position.as_ref().is_some_and(|position| last.position > *position)
-    }))
 }
 
 async fn new_message(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<Message, Transient> {
@@ -163,13 +154,8 @@ async fn store_body(kit: &MessageKit, identity: &Identity, body: &Bytes) -> Resu
 }
 
 async fn queue(kit: &MessageKit, message: &Message, request: &HttpRequest) -> Result<HttpReply, Transient> {
-    let outgoing = Outgoing {
-        body: json!({ "key": message.key, "attempt": message.attempt }).to_string(),
-        group: message.group.clone(),
-        // A request is queued once; the same message sent again is queued again, and that is harmless.
-        deduplication: request.request_id.clone(),
-    };
-    kit.queue.send(&outgoing).await?;
+    // A request is queued once; the same message sent again is queued again, and that is harmless.
+    kit.queue.send(&nudge(message, request.request_id.clone())).await?;
     Ok(HttpReply::accepted(&message.key, &message.correlation))
 }
 

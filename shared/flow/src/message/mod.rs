@@ -21,16 +21,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::json::Problem;
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use door::accept;
 pub use worker::work;
 
-use crate::Failure;
 use crate::ledger::Ledger;
+use crate::ledger::message::{LastDelivered, Message};
 use crate::lookups::LookupBook;
-use crate::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
+use crate::ports::{Clock, Notifier, Outgoing, Outlet, Queue, Source, Telemetry};
 use crate::trigger::{Invocation, Reply, Trigger};
+use crate::{Failure, Transient};
 
 /// The bucket for bodies over 100 KB.
 #[derive(Clone)]
@@ -144,6 +145,24 @@ pub async fn serve(
         Trigger::Http(request) => Reply::Http(accept(kit, identify, &request).await),
         Trigger::Queue(deliveries) => Reply::Batch { failed: work(kit, calls, &deliveries, invocation).await },
     }
+}
+
+/// What the queue carries of `message`: which one, and for which of its attempts. Two with the same `once` are one.
+pub(crate) fn nudge(message: &Message, once: String) -> Outgoing {
+    let body = json!({ "key": message.key, "attempt": message.attempt }).to_string();
+    Outgoing { body, group: message.group.clone(), deduplication: once }
+}
+
+/// The newer message of the same order that has been delivered, if there is one.
+pub(crate) async fn newer_delivered(
+    ledger: &Ledger,
+    flow: &str,
+    message: &Message,
+) -> Result<Option<LastDelivered>, Transient> {
+    let last = ledger.get::<LastDelivered>(&LastDelivered::key(flow, &message.group)).await?;
+    Ok(last.map(|last| last.value).filter(|last| {
+        last.message != message.key && message.position.as_ref().is_some_and(|position| last.position > *position)
+    }))
 }
 
 /// What a call needs to know beside the body.

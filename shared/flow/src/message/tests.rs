@@ -99,7 +99,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::of(FLOW, World::new("2026-07-01T10:00:00Z".parse().unwrap()))
     }
 
@@ -157,16 +157,22 @@ impl Bench {
         serde_json::from_str(&item.body).unwrap()
     }
 
-    fn sent(&self) -> Vec<String> {
+    pub fn sent(&self) -> Vec<String> {
         self.neighbours.sent.lock().unwrap().clone()
     }
 
-    fn told(&self) -> Vec<Value> {
+    pub fn told(&self) -> Vec<Value> {
         self.neighbours.told.lock().unwrap().clone()
     }
 
     pub fn target_will(&self, plans: &[Plan]) {
         self.neighbours.target.lock().unwrap().extend(plans.iter().rev().cloned());
+    }
+
+    /// Everybody answers well from here on.
+    pub fn forget_plans(&self) {
+        self.neighbours.target.lock().unwrap().clear();
+        self.neighbours.source.lock().unwrap().clear();
     }
 
     pub fn source_will(&self, plans: &[Plan]) {

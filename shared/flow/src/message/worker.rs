@@ -303,12 +303,13 @@ impl Work<'_> {
         let audience = match self.message.state {
             MessageState::Refused => Audience::Business,
             MessageState::Failed => Audience::Technical,
-            MessageState::Delivered | MessageState::AwaitingAck | MessageState::Accepted => return Ok(()),
+            MessageState::Delivered | MessageState::AwaitingAck => return Ok(()),
+            MessageState::Accepted | MessageState::Discarded => return Ok(()),
         };
         let what = format!("a message was {}", self.message.state.word());
         let subject = format!("{}: {what}", self.kit.flow);
         let text = format!(
-            "Flow: {}\nMessage: {}\nCorrelation: {}\nReason: {}\nCorrect it at its source and send it again.\n",
+            "Flow: {}\nMessage: {}\nCorrelation: {}\nReason: {}\nCorrect it at its source and send it again; or, as it is: make resend ID=…\n",
             self.kit.flow,
             self.message.key,
             self.message.correlation,

@@ -254,6 +254,10 @@ fn check_message(
             broken.push(format!("{about}: accepted and never ended"));
             return;
         }
+        MessageState::Discarded => {
+            broken.push(format!("{about}: dropped, and no person did that"));
+            return;
+        }
         MessageState::Delivered | MessageState::AwaitingAck if !reached => {
             broken.push(format!("{about}: delivered, and the DERMS has never taken it"));
             return;

@@ -1,10 +1,10 @@
-//! What a person may do with a file run: look at it, release or discard one that is held, replay one that was given up.
-//! Each is one conditional write, so that two people, or a person and a function, cannot undo each other.
+//! File runs: release or discard one that is held, replay one that was given up.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::{PAGE, Refused};
 use crate::Transient;
 use crate::file::renewed;
 use crate::ledger::open::Open;
@@ -12,9 +12,6 @@ use crate::ledger::run::{Listed, Phase, Run, RunId, RunState};
 use crate::ledger::turn::Ticket;
 use crate::ledger::{Committed, Ledger, Seen, decode};
 use crate::ports::{Clock, Outgoing, Queue, Write};
-
-/// How many runs are read at once.
-const PAGE: u32 = 100;
 
 /// A person's access to the runs of one flow.
 pub struct Runs {
@@ -26,30 +23,6 @@ pub struct Runs {
     pub queue: Arc<dyn Queue>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-}
-
-/// Why nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// There is no such run.
-    #[error("there is no run {0}")]
-    Unknown(RunId),
-    /// It is in another state.
-    #[error("run {run} is {state}; {wanted}")]
-    State {
-        /// The run.
-        run: RunId,
-        /// Its state, in one word.
-        state: &'static str,
-        /// Which runs this can be done to.
-        wanted: &'static str,
-    },
-    /// Somebody else changed it at the same time.
-    #[error("run {0} was changed at the same time; look at it again")]
-    Changed(RunId),
-    /// The machinery failed.
-    #[error(transparent)]
-    Transient(#[from] Transient),
 }
 
 impl Runs {
@@ -116,7 +89,7 @@ impl Runs {
         let closing = closing(&self.ledger, &self.flow, &seen.value).await?;
         let mut run = seen.value;
         let Some(resume) = run.resume.take() else {
-            return Err(Refused::State { run: id.clone(), state: run.state.word(), wanted });
+            return Err(Refused::state(run_named(id), run.state.word(), wanted));
         };
         run.phase = resume.phase;
         // It may have been given up before its header was read; the first row is behind it all the same.
@@ -128,7 +101,7 @@ impl Runs {
 
     async fn seen(&self, id: &RunId) -> Result<Seen<Run>, Refused> {
         let run = self.ledger.get::<Run>(&Run::key(&self.flow, id)).await?;
-        run.ok_or_else(|| Refused::Unknown(id.clone()))
+        run.ok_or_else(|| Refused::Unknown(run_named(id)))
     }
 
     async fn in_state(&self, id: &RunId, state: RunState, wanted: &'static str) -> Result<Seen<Run>, Refused> {
@@ -136,7 +109,7 @@ impl Runs {
         if seen.value.state == state {
             return Ok(seen);
         }
-        Err(Refused::State { run: id.clone(), state: seen.value.state.word(), wanted })
+        Err(Refused::state(run_named(id), seen.value.state.word(), wanted))
     }
 
     /// The run waits again, at its old place in the order, and its queue is told.
@@ -169,7 +142,7 @@ pub(crate) async fn discard(ledger: &Ledger, flow: &str, seen: Seen<Run>, now: T
     let Seen { value: run, rev } = seen;
     if !matches!(run.state, RunState::Held | RunState::GivenUp) {
         let wanted = "only one that is held or was given up can be discarded";
-        return Err(Refused::State { run: run.id, state: run.state.word(), wanted });
+        return Err(Refused::state(run_named(&run.id), run.state.word(), wanted));
     }
     let closing = closing(ledger, flow, &run).await?;
     let run = discarded(run, now);
@@ -188,6 +161,10 @@ pub(crate) fn discarded(mut run: Run, now: Timestamp) -> Run {
     run
 }
 
+fn run_named(id: &RunId) -> String {
+    format!("run {id}")
+}
+
 /// The write by which `run` is no open matter any more.
 async fn closing(ledger: &Ledger, flow: &str, run: &Run) -> Result<Vec<Write>, Transient> {
     let Some(open) = Open::of_run(run) else { return Ok(Vec::new()) };
@@ -199,6 +176,6 @@ async fn write(ledger: &Ledger, flow: &str, (run, rev): (&Run, u64), mut others:
     others.push(Write::put(Run::key(flow, &run.id), run, Some(rev), run.expires())?);
     match ledger.commit(&others).await? {
         Committed::Yes => Ok(()),
-        Committed::LostRace => Err(Refused::Changed(run.id.clone())),
+        Committed::LostRace => Err(Refused::Changed(run_named(&run.id))),
     }
 }
