@@ -25,6 +25,8 @@ const SEGMENT: u64 = 8 << 20;
 const SEGMENT_TIME: SignedDuration = SignedDuration::from_secs(10);
 /// An attempt stops this long before its deadline, so that its last checkpoint is its own decision.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// Rows that will not be delivered are counted for this long after the retry limit, should the file be unreadable.
+const DRAINING: SignedDuration = SignedDuration::from_hours(1);
 /// The lease outlasts the deadline by this, for clocks that differ.
 const SKEW: SignedDuration = SignedDuration::from_secs(2);
 
@@ -175,7 +177,8 @@ impl<'a> Attempt<'a> {
                 self.hand_over(wait, Some(why), started).await
             }
             Stop::Transient(fault) => {
-                let wait = self.until_deadline(backoff(self.committed.value.idle_attempts));
+                self.committed.value.faults = self.committed.value.faults.saturating_add(1);
+                let wait = self.until_deadline(backoff(self.committed.value.faults));
                 self.hand_over(wait, Some(fault.chain()), started).await
             }
         }
@@ -286,6 +289,7 @@ impl<'a> Attempt<'a> {
         self.write_rejects().await?;
         self.run.position = position;
         self.run.idle_attempts = 0;
+        self.run.faults = 0;
         self.commit(&[]).await?;
         self.last_checkpoint = self.kit.clock.now();
         Ok(())
@@ -351,6 +355,8 @@ impl<'a> Attempt<'a> {
         self.back_to_checkpoint();
         self.run.lease = None;
         self.run.state = RunState::Waiting;
+        // It did not die: only the retry limit ends it.
+        self.run.idle_attempts = self.run.idle_attempts.saturating_sub(1);
         match self.commit(&[]).await {
             Ok(()) | Err(Stop::Fenced | Stop::OutOfTime | Stop::Waiting(_)) => {}
             Err(Stop::Transient(fault)) => return Err(fault),
@@ -394,14 +400,14 @@ fn give_up_when_due(kit: &FileKit, run: &mut Run, (now, deadline): (Timestamp, O
     let idle = run.idle_attempts > kit.limits.idle_attempts;
     let due = match run.phase {
         Phase::Settle(_) => false,
-        Phase::Drain(_) => idle,
+        Phase::Drain(_) => idle || tried > kit.limits.retry.saturating_add(DRAINING),
         _ => idle || deadline.map_or(tried > kit.limits.retry, |deadline| now >= deadline),
     };
     if due {
         run.reason = Some(match deadline.filter(|deadline| now >= *deadline) {
             Some(deadline) => format!("given up at its deadline, {deadline}"),
             None => format!(
-                "given up {} minutes after its first turn, after {} attempts without progress",
+                "given up {} minutes after its first turn, after {} attempts that died without progress",
                 tried.as_mins(),
                 run.idle_attempts
             ),
@@ -437,8 +443,8 @@ fn closing(phase: Phase, state: RunState) -> Phase {
 }
 
 /// 2, 4, 8 … seconds, at most five minutes.
-fn backoff(idle_attempts: u32) -> Duration {
-    Duration::from_secs(1_u64.checked_shl(idle_attempts.min(8)).unwrap_or(256)).min(Duration::from_secs(300))
+fn backoff(faults: u32) -> Duration {
+    Duration::from_secs(1_u64.checked_shl(faults.min(8)).unwrap_or(256)).min(Duration::from_secs(300))
 }
 
 /// Turns a rejection of the whole file into the way a phase reports it.

@@ -58,7 +58,7 @@ pub struct Limits {
     pub hold_percent: u64,
     /// From a file's first turn to giving it up.
     pub retry: SignedDuration,
-    /// Attempts without progress before it is given up.
+    /// Attempts that died without progress before it is given up.
     pub idle_attempts: u32,
 }
 

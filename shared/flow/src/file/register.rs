@@ -93,6 +93,7 @@ fn new_run(
         lease: None,
         attempt: 0,
         idle_attempts: 0,
+        faults: 0,
         first_turn: None,
         lookups: BTreeMap::new(),
         head: None,

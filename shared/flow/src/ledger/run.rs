@@ -307,8 +307,11 @@ pub struct Run {
     pub lease: Option<Lease>,
     /// Claims so far.
     pub attempt: u32,
-    /// Claims since the last progress.
+    /// Claims since the last progress whose attempts died: those that handed the run back are not counted.
     pub idle_attempts: u32,
+    /// Attempts in a row that ended in a fault and handed the run back: each waits longer than the one before.
+    #[serde(default)]
+    pub faults: u32,
     /// When its turn first came: the retry limit counts from here, waiting does not.
     pub first_turn: Option<Timestamp>,
     /// The versions of the lookups that it began with.

@@ -119,6 +119,7 @@ impl Runs {
         run.ended = None;
         run.first_turn = Some(self.clock.now());
         run.idle_attempts = 0;
+        run.faults = 0;
         if run.in_order {
             let ticket = Ticket { run: run.id.clone() };
             others.push(Write::put(Ticket::key(&self.flow, &run.place), &ticket, None, None)?);

@@ -53,7 +53,7 @@ async fn a_held_run_that_is_discarded_delivers_nothing_and_closes_its_books() {
 #[tokio::test]
 async fn a_run_that_was_given_up_is_replayed_from_where_it_stopped() {
     let bench = Bench::new();
-    bench.taken.lost_answers.lock().unwrap().extend(2..40);
+    bench.taken.lost_answers.lock().unwrap().extend(2..4000);
     let rows: String = (10..22).map(|n| format!("key{n},{n}\n")).collect();
     let object = bench.drop_file("f.csv", format!("key,value\n{rows}"));
     while let Next::Again(delay) = bench.send(&object).await {
@@ -104,7 +104,7 @@ async fn the_runs_of_a_flow_are_listed_newest_first() {
 #[tokio::test]
 async fn a_run_that_was_given_up_before_its_header_was_read_is_replayed_without_taking_the_header_for_a_row() {
     let mut bench = Bench::new();
-    bench.kit.limits.idle_attempts = 1;
+    bench.kit.limits.retry = jiff::SignedDuration::from_secs(1);
     bench.taken.lost_answers.lock().unwrap().push(1);
     let object = bench.drop_file("f.csv", "key,value\na,1\nb,2\n");
     while let Next::Again(delay) = bench.send(&object).await {

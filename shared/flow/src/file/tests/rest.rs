@@ -1,6 +1,7 @@
 use super::harness::Bench;
 use crate::file::Next;
 use crate::ledger::run::RunState;
+use crate::ports::Clock;
 
 #[tokio::test]
 async fn valid_rows_are_sent_in_numbered_parts_of_which_only_the_last_says_so() {
@@ -72,6 +73,23 @@ async fn an_answer_that_was_lost_is_a_repeat_of_the_same_part() {
     }
     assert_eq!(bench.taken.rows().lines().count(), 12);
     assert_eq!(bench.counts(&object).delivered, 12);
+}
+
+#[tokio::test]
+async fn an_outage_within_the_retry_limit_gives_no_file_up_however_often_it_is_tried() {
+    let bench = Bench::new();
+    let started = bench.world.clock.now();
+    bench.taken.lost_answers.lock().unwrap().extend(1..10_000);
+    let object = bench.drop_file("f.csv", "key,value\na,1\nb,2\n");
+    let down = || bench.world.clock.now().duration_since(started).as_hours() < 20;
+    while down() {
+        let Next::Again(delay) = bench.send(&object).await else { panic!("given up") };
+        assert!(delay <= std::time::Duration::from_secs(300));
+        bench.world.clock.advance(delay);
+    }
+    assert!(bench.run(&object).attempt > 200);
+    bench.taken.lost_answers.lock().unwrap().clear();
+    assert_eq!(bench.send(&object).await, Next::Settled(RunState::Delivered));
 }
 
 #[tokio::test]

@@ -75,6 +75,31 @@ fn killed_at(commit: u32, after: bool, to_rest: bool, file: &str) -> (Bench, Obj
     (bench, object, state)
 }
 
+#[test]
+fn a_file_at_which_twenty_attempts_died_without_progress_is_given_up() {
+    let mut bench = Bench::new();
+    let object = bench.drop_file("f.csv", "key,value\na,1\n");
+    let attempt = |bench: &Bench| bench.send(&object).now_or_never().unwrap();
+    for _ in 0..20 {
+        // Registered, given its turn, claimed; nothing is written after that.
+        let commits = if bench.world.run(super::harness::FLOW, &object).is_some() { 2 } else { 4 };
+        let dying = Dying { table: bench.world.table.clone(), commits_left: commits.into(), after: false };
+        bench.kit.ledger = Ledger::new(Arc::new(dying));
+        assert!(matches!(attempt(&bench), Next::Again(_)));
+        bench.kit.ledger = bench.world.ledger();
+        bench.world.clock.advance(std::time::Duration::from_secs(130));
+    }
+    assert_eq!(bench.run(&object).attempt, 20);
+    let mut next = attempt(&bench);
+    while let Next::Again(delay) = next {
+        bench.world.clock.advance(delay);
+        next = attempt(&bench);
+    }
+    let run = bench.run(&object);
+    assert_eq!((run.state, run.counts.undelivered), (RunState::GivenUp, 1));
+    assert!(run.reason.unwrap().contains("after 21 attempts that died without progress"));
+}
+
 const FILE: &str = "key,value\na,1\nb,x\nc,3\nd,4\ne,y\nf,6\ng,7\nh,8\nlong-key-i,9\n";
 
 #[test]
