@@ -144,6 +144,10 @@ lint: $(READY) ## format, clippy and the template, without running anything
 	@printf '\n== schemas of messages\n'
 	$(VENV)/bin/python tests/it/schemas.py
 
+.PHONY: contract
+contract: ## write docs/openapi.json and events/*/schema.json from what the doors read
+	cargo run --quiet -p contract
+
 .PHONY: fmt
 fmt: ## format the code
 	cargo fmt --all

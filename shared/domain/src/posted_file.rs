@@ -89,6 +89,15 @@ impl PostedFile {
         read(subject, envelope, |_| {})
     }
 
+    /// Reads an envelope that is parsed already.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the envelope, as a [`Problem`].
+    pub fn from_document(subject: Subject, document: &Document<'_>) -> Result<Self, Problem> {
+        read_document(subject, document, |_| {})
+    }
+
     /// Reads the envelope of a file that is to be uploaded. It must have a `messageId`: nothing else says that two
     /// uploads are one.
     ///
@@ -130,7 +139,14 @@ impl PostedFile {
 }
 
 fn read(subject: Subject, envelope: &[u8], more: impl FnOnce(&Object<'_, '_>)) -> Result<PostedFile, Problem> {
-    let document = Document::parse(envelope)?;
+    read_document(subject, &Document::parse(envelope)?, more)
+}
+
+fn read_document(
+    subject: Subject,
+    document: &Document<'_>,
+    more: impl FnOnce(&Object<'_, '_>),
+) -> Result<PostedFile, Problem> {
     let file = document.read(|object| {
         let (message_id, metadata) = match subject {
             Subject::DeviceReservation => {

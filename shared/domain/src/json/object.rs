@@ -189,14 +189,20 @@ impl<'t> Object<'t, '_> {
     /// A number of things that may be absent.
     #[must_use]
     pub fn count(&self, name: &'static str) -> Option<u32> {
-        u32::try_from(self.counted(name, "is not between 0 and 4294967295")?).ok()
+        let count = self.counted(name, FEW);
+        self.tell(name, Need::Optional, Shape::Count { max: u32::MAX.into() });
+        let few = u32::try_from(count?).ok();
+        if few.is_none() {
+            self.fault(name, FEW);
+        }
+        few
     }
 
     /// A number that may be absent and is not negative, or `reason` is its fault.
     #[must_use]
     pub fn counted(&self, name: &'static str, reason: &'static str) -> Option<u64> {
         let number = self.integer(name);
-        self.tell(name, Need::Optional, Shape::Count);
+        self.tell(name, Need::Optional, Shape::Count { max: i64::MAX.unsigned_abs() });
         let count = u64::try_from(number?).ok();
         if count.is_none() {
             self.fault(name, reason);
@@ -313,6 +319,9 @@ impl<'t> Object<'t, '_> {
         }
     }
 }
+
+/// What is wrong with a number that counts things.
+const FEW: &str = "is not between 0 and 4294967295";
 
 fn text_up_to(max: usize) -> Shape {
     Shape::Text { max: (max < usize::MAX).then_some(max) }

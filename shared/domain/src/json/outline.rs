@@ -67,8 +67,11 @@ pub enum Shape {
     },
     /// A whole number of 64 bits.
     Integer,
-    /// A number of things: not negative.
-    Count,
+    /// A number of things: a whole number that is not negative.
+    Count {
+        /// At most so many.
+        max: u64,
+    },
     /// An object; its members follow.
     Object,
     /// A list; what each item holds follows as its item 0.
@@ -78,7 +81,7 @@ pub enum Shape {
 /// One thing that was asked for.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// Where: an RFC 6901 pointer, in which every item of a list is item 0.
+    /// Where: an RFC 6901 pointer, in which every item of a list is item 0. What is told last of a place holds.
     pub pointer: String,
     /// Whether it must be there. If not, `null` is the absent member, and so is blank text.
     pub required: bool,
@@ -144,7 +147,8 @@ mod tests {
                 "/names List",
                 "/names/0 text Some(20) required",
                 "/count Integer",
-                "/count Count",
+                "/count Count { max: 9223372036854775807 }",
+                "/count Count { max: 4294967295 }",
             ]
         );
     }

@@ -7,6 +7,7 @@
     reason = "a test that cannot read its files has failed"
 )]
 
+mod contract;
 mod dependencies;
 mod file_examples;
 mod file_world;
