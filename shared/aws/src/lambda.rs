@@ -20,6 +20,7 @@ mod tests;
 use std::io;
 
 use flow::Transient;
+use flow::dead_letters::DeadLetter;
 use flow::ports::Clock;
 use flow::trigger::{Invocation, Reply, Trigger};
 use jiff::{SignedDuration, Timestamp};
@@ -94,6 +95,35 @@ where
         })
     }))
     .await
+}
+
+/// Serves the dead-letter queues of all flows: each batch comes from one of them.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_dead_letters<Handle, Handled>(handle: Handle) -> Result<(), Error>
+where
+    Handle: Fn(Vec<DeadLetter>, Invocation) -> Handled,
+    Handled: Future<Output = Result<Reply, Transient>>,
+{
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        dead_letters(handle, &event.payload, &event.context).await.inspect_err(|failed| {
+            tracing::error!(name = failed.name, why = failed.why, "the invocation failed");
+        })
+    }))
+    .await
+}
+
+async fn dead_letters<Handle, Handled>(handle: &Handle, event: &RawValue, context: &Context) -> Result<Wire, Failed>
+where
+    Handle: Fn(Vec<DeadLetter>, Invocation) -> Handled,
+    Handled: Future<Output = Result<Reply, Transient>>,
+{
+    let letters = event::dead_letters(event.get())?;
+    let invocation = invocation(None, context)?;
+    let correlation = invocation.correlation.clone();
+    Ok(reply::wire(handle(letters, invocation).await?, &correlation)?)
 }
 
 /// Serves a schedule: what it sends says nothing that the function would need.

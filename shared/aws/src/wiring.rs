@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::msg_ack::ResponseCode;
 use domain::participation::ProgramEventKey;
 use domain::sync_request::{DacsRelease, ExceptionCode};
+use flow::dead_letters::DeadLetterKit;
 use flow::derms_ack::DermsAcks;
 use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow};
 use flow::ledger::Ledger;
@@ -106,6 +107,23 @@ impl<'a> Wiring<'a> {
             telemetry: self.telemetry(),
             clock: self.clock.clone(),
             lookups: self.lookups(lookups)?,
+            retry_limit: self.retry_limit()?,
+        })
+    }
+
+    /// What dead letters are dealt with by; `lookups` has [`flow::sync_ack::LOOKUPS`].
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn dead_letter_kit(&self, lookups: &'static [&'static str]) -> Result<DeadLetterKit, BadVar> {
+        let (clients, stack) = (self.clients.clone(), self.vars.text("STACK")?);
+        Ok(DeadLetterKit {
+            ledger: self.ledger.clone(),
+            notifier: self.notifier.clone(),
+            telemetry: self.telemetry(),
+            clock: self.clock.clone(),
+            queues: Box::new(move |flow| Arc::new(SqsQueue::of_flow(&clients, &stack, flow))),
+            acks: self.sync_request_acks(&self.lookups(lookups)?)?,
             retry_limit: self.retry_limit()?,
         })
     }

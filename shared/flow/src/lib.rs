@@ -9,6 +9,7 @@
 //! stage      bringing a stage through its life in DACS, whatever the order of messages
 //! sync_ack   telling DACS what became of its sync request
 //! device_calls  telling DACS of devices in a program event
+//! dead_letters  what no flow has dealt with
 //! derms_ack  telling the DERMS what became of its message or file
 //! to_derms   messages of DACS to the DERMS, and what it says of them
 //! target     calls to a neighbour: rate, retry, deadline
@@ -22,6 +23,7 @@
 //!
 //! A flow is a layout or a message, a mapping and a target call; it passes these to one of the two pipelines.
 
+pub mod dead_letters;
 pub mod derms_ack;
 pub mod device_calls;
 pub mod error;

@@ -5,6 +5,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use flow::dead_letters::DeadLetter;
 use flow::ports::Receipt;
 use flow::trigger::{Delivery, HttpRequest, Trigger, is_correlation};
 use jiff::Timestamp;
@@ -74,6 +75,17 @@ fn queue(event: &str) -> Result<Trigger, Malformed> {
     let batch: SqsEvent = serde_json::from_str(event).map_err(|_| Malformed("the batch is not one of SQS"))?;
     let deliveries: Result<Vec<_>, _> = batch.records.into_iter().map(delivery).collect();
     Ok(Trigger::Queue(deliveries?))
+}
+
+/// A batch of a dead-letter queue, each message with the queue's name.
+pub(super) fn dead_letters(event: &str) -> Result<Vec<DeadLetter>, Malformed> {
+    let batch: SqsEvent = serde_json::from_str(event).map_err(|_| Malformed("the batch is not one of SQS"))?;
+    let letter = |message: SqsMessage| {
+        let arn = message.event_source_arn.as_deref().unwrap_or_default();
+        let queue = arn.rsplit(':').next().unwrap_or_default().to_owned();
+        Ok(DeadLetter { queue, delivery: delivery(message)? })
+    };
+    batch.records.into_iter().map(letter).collect()
 }
 
 fn delivery(mut message: SqsMessage) -> Result<Delivery, Malformed> {

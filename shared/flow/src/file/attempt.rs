@@ -429,7 +429,7 @@ fn follow_supersession(run: &mut Run) {
     }
 }
 
-fn is_delivering(phase: Phase) -> bool {
+pub(super) fn is_delivering(phase: Phase) -> bool {
     matches!(phase, Phase::Check | Phase::Copy | Phase::Rewrite | Phase::Deliver)
 }
 

@@ -37,7 +37,7 @@ pub use gate::{Gate, Verdict};
 pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow, ToCallsFlow};
 pub use publish::{FileToFile, OpenSheet, Sheet, ToFileFlow};
 pub use rejects::{RejectFile, RejectStore};
-pub(crate) use settle::ended_notice;
+pub(crate) use settle::{ended_notice, give_up};
 pub use tell::{AnswerRow, OpenAnswers, TellSource};
 
 use crate::Transient;

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, Stop};
+use super::attempt::{Attempt, Stop, is_delivering};
 use super::rejects::{self, RejectFiles};
 use super::{Arrival, FileKit};
 use crate::ledger::open::Open;
-use crate::ledger::run::{Counts, Run, RunState};
+use crate::ledger::run::{Counts, Phase, Resume, Run, RunState};
 use crate::ledger::turn::{Ticket, Turn};
+use crate::ledger::{Committed, Ledger, Seen};
 use crate::ports::{Audience, Notice, UnitReport, Write};
 use crate::{Rejected, Transient};
 
@@ -32,7 +33,7 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>, ending: &Ending, started: 
     if let Some(notice) = notice(kit.flow, run, files.as_ref()) {
         kit.notifier.notify(&notice).await?;
     }
-    let mut others = if kit.in_order { leave_order(kit, run).await? } else { Vec::new() };
+    let mut others = if kit.in_order { leave_order(&kit.ledger, kit.flow, run).await? } else { Vec::new() };
     if let Some(open) = Open::of_run(run) {
         others.push(open.opening(kit.flow, run.expires())?);
     }
@@ -56,10 +57,10 @@ fn close_books(counts: &mut Counts, state: RunState) {
 }
 
 /// The writes by which the run leaves the order of files.
-async fn leave_order(kit: &FileKit, run: &Run) -> Result<Vec<Write>, Transient> {
-    let ticket = Ticket::key(kit.flow, &run.place);
-    let key = Turn::key(kit.flow);
-    let (seen_ticket, turn) = kit.ledger.get_two::<Ticket, Turn>(&ticket, &key).await?;
+async fn leave_order(ledger: &Ledger, flow: &str, run: &Run) -> Result<Vec<Write>, Transient> {
+    let ticket = Ticket::key(flow, &run.place);
+    let key = Turn::key(flow);
+    let (seen_ticket, turn) = ledger.get_two::<Ticket, Turn>(&ticket, &key).await?;
     let mut writes = Vec::new();
     if let Some(seen) = seen_ticket {
         writes.push(Write::Delete { key: ticket, seen: seen.rev });
@@ -69,6 +70,36 @@ async fn leave_order(kit: &FileKit, run: &Run) -> Result<Vec<Write>, Transient> 
         writes.push(Write::put(key, &turn.value, Some(turn.rev), None)?);
     }
     Ok(writes)
+}
+
+/// Gives up a run that no attempt gets to: whoever works on it all the same finds out by its next write. Rows that were
+/// not read yet are in no book; a replay counts them.
+///
+/// # Errors
+/// [`Transient`] when the ledger does not answer, or somebody changed the run at the same time.
+pub(crate) async fn give_up(
+    ledger: &Ledger,
+    flow: &str,
+    seen: Seen<Run>,
+    (reason, now): (&str, Timestamp),
+) -> Result<Run, Transient> {
+    let Seen { value: mut run, rev } = seen;
+    if is_delivering(run.phase) {
+        run.resume = Some(Resume { phase: run.phase, position: run.position, counts: run.counts });
+    }
+    run.phase = Phase::Settle(RunState::GivenUp);
+    run.state = RunState::GivenUp;
+    (run.reason, run.ended, run.lease) = (Some(reason.to_owned()), Some(now), None);
+    close_books(&mut run.counts, RunState::GivenUp);
+    let mut writes = if run.in_order { leave_order(ledger, flow, &run).await? } else { Vec::new() };
+    if let Some(open) = Open::of_run(&run) {
+        writes.push(open.opening(flow, run.expires())?);
+    }
+    writes.push(Write::put(Run::key(flow, &run.id), &run, Some(rev), run.expires())?);
+    match ledger.commit(&writes).await? {
+        Committed::Yes => Ok(run),
+        Committed::LostRace => Err(Transient::new("the run was changed at the same time")),
+    }
 }
 
 /// What people are told of a run that ended otherwise than by an attempt.

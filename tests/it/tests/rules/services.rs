@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::flows::{FLOWS, Flow, Kind, SERVICES};
 use it::repo;
-use it::template::{Template, each, plain};
+use it::template::{Template, each, plain, target};
 use serde_json::Value;
 
 /// What the role of a service may do, as (action, on what), partitions of the ledger by their form.
@@ -68,4 +68,46 @@ fn watch_changes_open_matters_and_held_runs_and_reads_no_message_of_a_customer()
         let lookups = on == "${ConfigBucket.Arn}/lookups/*" || on == "ConfigBucket.Arn";
         assert!(service != "s3" || (lookups && !action.contains("Put")), "watch may {action} on {on}");
     }
+}
+
+#[test]
+fn error_handler_takes_dead_letters_and_puts_them_back_and_gives_up_runs_and_messages() {
+    let queues = partitions("error-handler", "sqs:ReceiveMessage");
+    assert!(
+        queues.len() == 2 && queues.iter().all(|on| on.trim_end_matches(".fifo").ends_with("-*-dlq")),
+        "{queues:?}"
+    );
+    assert_eq!(partitions("error-handler", "sqs:DeleteMessage"), queues);
+    let own = ["error-handler#*", "*#run#*", "*#message#*", "*#open", "*#order", "*#turn", "target#dacs"];
+    assert_eq!(partitions("error-handler", "dynamodb:PutItem"), set(&own));
+    assert_eq!(partitions("error-handler", "dynamodb:GetItem"), &set(&own) | &set(&["*#last#*"]));
+    for (action, on) in rights("error-handler") {
+        let is_lookup = on == "${ConfigBucket.Arn}/lookups/*" || on == "ConfigBucket.Arn";
+        assert!(
+            !action.starts_with("s3:") || (is_lookup && !action.contains("Put")),
+            "error-handler may {action} on {on}"
+        );
+    }
+}
+
+#[test]
+fn every_dead_letter_queue_goes_to_error_handler_and_hides_a_letter_for_longer_than_that_may_run() {
+    let template = Template::read();
+    let handler = template.resource("ErrorHandler").unwrap();
+    let dead: BTreeSet<&str> = template
+        .of_kind("AWS::SQS::Queue")
+        .filter_map(|queue| target(queue.property("RedrivePolicy/deadLetterTargetArn")))
+        .collect();
+    let mut mapped = BTreeSet::new();
+    for source in template.of_kind("AWS::Lambda::EventSourceMapping") {
+        assert_eq!(target(source.property("FunctionName")), Some("ErrorHandler"), "{}", source.name);
+        let reports = each(source.property("FunctionResponseTypes")).any(|kind| kind == "ReportBatchItemFailures");
+        assert!(reports, "{}: letters that stay would be deleted", source.name);
+        let queue = template.resource(target(source.property("EventSourceArn")).unwrap()).unwrap();
+        assert_eq!(source.whole.get("Condition"), queue.whole.get("Condition"), "{}", source.name);
+        let hidden = queue.property("VisibilityTimeout").as_i64().unwrap();
+        assert!(hidden >= handler.property("Timeout").as_i64().unwrap() + 10, "{}: {hidden} s", queue.name);
+        mapped.insert(queue.name.to_owned());
+    }
+    assert_eq!(mapped, dead.into_iter().map(str::to_owned).collect(), "dead-letter queues with a mapping");
 }

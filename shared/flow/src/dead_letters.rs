@@ -1,0 +1,228 @@
+//! Dead letters: what came to a flow a thousand times and was never dealt with, because its function does not run or cannot
+//! write to its ledger (decision 14).
+//!
+//! Giving up is decided by the ledger, never by a receive count. So a letter goes back into its flow's queue while its run
+//! or message is within the retry limit; past that it is given up here, as the flow itself would have: its source is
+//! told, where that is a sync request of DACS, people are told, and it waits for a person as an open matter.
+//!
+//! ```text
+//! dead-letter queue ─▶ settled, ended, or unknown to a later attempt ─▶ gone
+//!                   ├▶ within its limit, or not registered yet ───────▶ its queue again
+//!                   └▶ past its limit ─▶ source, people ─▶ given-up | failed
+//! ```
+
+use std::sync::Arc;
+
+use domain::flows::{AnsweredBy, FLOWS, Flow, Kind};
+use domain::sync_ack::SyncAck;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use crate::file::{ended_notice, give_up, parse_notification};
+use crate::ledger::message::{LastDelivered, Message, MessageState};
+use crate::ledger::open::Open;
+use crate::ledger::run::{Run, RunId};
+use crate::ledger::{Committed, Ledger, Seen};
+use crate::message::Context;
+use crate::ports::{Audience, Clock, Notice, Notifier, Outgoing, Queue, Telemetry, Write};
+use crate::sync_ack::SyncRequestAcks;
+use crate::trigger::{Delivery, Invocation};
+use crate::{Failure, Transient};
+
+/// A flow that runs would have given up by itself by now.
+const OWN_TIME: SignedDuration = SignedDuration::from_hours(2);
+
+/// A message of a dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The name of the dead-letter queue.
+    pub queue: String,
+    /// The message.
+    pub delivery: Delivery,
+}
+
+/// Finds the queue of a flow by its name.
+pub type QueueOf = Box<dyn Fn(&str) -> Arc<dyn Queue> + Send + Sync>;
+
+/// What dead letters are dealt with by.
+pub struct DeadLetterKit {
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Tells people, once per cause and window.
+    pub notifier: Arc<dyn Notifier>,
+    /// Metrics.
+    pub telemetry: Arc<dyn Telemetry>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The queues of the flows.
+    pub queues: QueueOf,
+    /// DACS's sync requests.
+    pub acks: SyncRequestAcks,
+    /// The flows' retry limit.
+    pub retry_limit: SignedDuration,
+}
+
+/// What the queue of a message flow carries.
+#[derive(Deserialize)]
+struct Nudge {
+    key: String,
+    attempt: u32,
+}
+
+/// Deals with `letters`; the queue ids of those that stay in their dead-letter queue, to be dealt with later.
+pub async fn deal_with(kit: &DeadLetterKit, letters: &[DeadLetter], invocation: &Invocation) -> Vec<String> {
+    let mut failed = Vec::new();
+    for letter in letters {
+        // Of a FIFO queue, what comes after one that stays has to stay as well.
+        let stays = !failed.is_empty() && letter.delivery.group.is_some();
+        if stays {
+            failed.push(letter.delivery.message_id.clone());
+            continue;
+        }
+        if let Err(fault) = one(kit, letter, invocation).await {
+            tracing::warn!(queue = letter.queue, fault = fault.chain(), "a dead letter stays");
+            failed.push(letter.delivery.message_id.clone());
+        }
+    }
+    failed
+}
+
+async fn one(kit: &DeadLetterKit, letter: &DeadLetter, invocation: &Invocation) -> Result<(), Transient> {
+    let stem = letter.queue.trim_end_matches(".fifo").trim_end_matches("-dlq");
+    let flow = FLOWS.iter().find(|flow| stem.ends_with(&format!("-{}", flow.name)));
+    let flow = flow.ok_or_else(|| Transient::new(format!("{} is no flow's dead-letter queue", letter.queue)))?;
+    kit.telemetry.tally(flow.name, "DeadLetters", 1);
+    match flow.kind {
+        Kind::Files => file(kit, flow, letter).await,
+        Kind::Messages => message(kit, flow, letter, invocation).await,
+    }
+}
+
+async fn file(kit: &DeadLetterKit, flow: &Flow, letter: &DeadLetter) -> Result<(), Transient> {
+    // The flow tells people of one that is no notification.
+    let arrivals = parse_notification(&letter.delivery.body).unwrap_or_default();
+    let mut goes_back = arrivals.is_empty();
+    for arrival in &arrivals {
+        let id = RunId::of(flow.name, &arrival.object);
+        let Some(run) = kit.ledger.get::<Run>(&Run::key(flow.name, &id)).await? else {
+            goes_back = true;
+            continue;
+        };
+        let now = kit.clock.now();
+        if run.value.state.is_settled() {
+            continue;
+        }
+        let free = run.value.lease.as_ref().is_none_or(|lease| lease.until <= now);
+        if !free || !run.value.first_turn.is_some_and(|first| is_past(kit, first)) {
+            goes_back = true;
+            continue;
+        }
+        let reason = "given up: its function has not dealt with it for longer than the retry limit";
+        let given_up = give_up(&kit.ledger, flow.name, run, (reason, now)).await?;
+        if let Some(notice) = ended_notice(flow.name, &given_up) {
+            kit.notifier.notify(&notice).await?;
+        }
+    }
+    if goes_back { put_back(kit, flow, letter, letter.delivery.message_id.clone()).await } else { Ok(()) }
+}
+
+async fn message(
+    kit: &DeadLetterKit,
+    flow: &Flow,
+    letter: &DeadLetter,
+    invocation: &Invocation,
+) -> Result<(), Transient> {
+    let group = letter.delivery.group.clone().unwrap_or_default();
+    let Ok(nudge) = serde_json::from_str::<Nudge>(&letter.delivery.body) else {
+        return put_back(kit, flow, letter, group).await;
+    };
+    let keys = (Message::key(flow.name, &nudge.key), LastDelivered::key(flow.name, &group));
+    let (message, last) = kit.ledger.get_two::<Message, LastDelivered>(&keys.0, &keys.1).await?;
+    let waits = |message: &Seen<Message>| {
+        message.value.state == MessageState::Accepted && message.value.attempt == nudge.attempt
+    };
+    let Some(mut message) = message.filter(waits) else { return Ok(()) };
+    if is_past(kit, message.value.accepted) {
+        return give_up_message(kit, flow, message, invocation).await;
+    }
+    if message.value.position.is_none() {
+        // It was the first of its order when it left the queue, and comes back as the last: its place is right after what
+        // was delivered before, so that it is never delivered over what was accepted after it (decision 6).
+        message.value.position = Some(last.map_or_else(|| "0".into(), |last| format!("{}~", last.value.position)));
+        let write = Write::put(keys.0, &message.value, Some(message.rev), None)?;
+        if kit.ledger.commit(&[write]).await? == Committed::LostRace {
+            return Err(Transient::new("the message was changed at the same time"));
+        }
+    }
+    put_back(kit, flow, letter, group).await
+}
+
+/// Tells its source, then people, then ends it.
+async fn give_up_message(
+    kit: &DeadLetterKit,
+    flow: &Flow,
+    seen: Seen<Message>,
+    invocation: &Invocation,
+) -> Result<(), Transient> {
+    let Seen { value: mut message, rev } = seen;
+    let mut reason = "given up: its function has not dealt with it for longer than the retry limit".to_owned();
+    if matches!(flow.answered_by, Some(AnsweredBy::Order { .. }))
+        && let Err(refused) = tell_dacs(kit, &message, &reason, invocation).await?
+    {
+        reason = format!("{reason}; DACS was not told: {refused}");
+    }
+    message.state = MessageState::Failed;
+    message.reason = Some(reason.clone());
+    message.ended = Some(kit.clock.now());
+    let text = format!(
+        "Flow: {}\nMessage: {}\nCorrelation: {}\nReason: {reason}\nMend the function, then: make resend ID=…\n",
+        flow.name, message.key, message.correlation
+    );
+    let subject = format!("{}: a message was failed", flow.name);
+    kit.notifier.notify(&Notice { audience: Audience::Technical, subject, text }).await?;
+    let mut writes = vec![Write::put(Message::key(flow.name, &message.key), &message, Some(rev), message.expires())?];
+    if let Some(open) = Open::of_message(&message) {
+        writes.push(open.opening(flow.name, message.expires())?);
+    }
+    match kit.ledger.commit(&writes).await? {
+        Committed::Yes => Ok(()),
+        Committed::LostRace => Err(Transient::new("the message was changed at the same time")),
+    }
+}
+
+/// The sync request of the message, whose key is its id, turns to Error; or why DACS does not take that.
+async fn tell_dacs(
+    kit: &DeadLetterKit,
+    message: &Message,
+    reason: &str,
+    invocation: &Invocation,
+) -> Result<Result<(), String>, Transient> {
+    let Ok(id) = message.key.parse() else { return Ok(Err("its key is no sync request".into())) };
+    let ack = SyncAck::given_up(id, reason.to_owned());
+    let context = Context { invocation, correlation: &message.correlation, attempt: &message.key };
+    match kit.acks.acknowledge(&ack, &context).await {
+        Ok(_) => Ok(Ok(())),
+        Err(Failure::Rejected(refused)) => Ok(Err(refused.reason)),
+        Err(Failure::Transient(fault)) => Err(fault),
+    }
+}
+
+async fn put_back(kit: &DeadLetterKit, flow: &Flow, letter: &DeadLetter, group: String) -> Result<(), Transient> {
+    let body = letter.delivery.body.clone();
+    let deduplication = format!("{}-{}", letter.delivery.message_id, letter.delivery.receive_count);
+    (kit.queues)(flow.name).send(&Outgoing { body, group, deduplication }).await?;
+    let text = format!(
+        "Flow: {}\nIt came to the flow's function a thousand times and was never dealt with, so something keeps the function \
+         from running or from writing to its ledger. It is in its queue again; nothing is lost.\n",
+        flow.name
+    );
+    let subject = format!("{}: its function does not deal with what comes", flow.name);
+    kit.notifier.notify(&Notice { audience: Audience::Technical, subject, text }).await
+}
+
+fn is_past(kit: &DeadLetterKit, begun: Timestamp) -> bool {
+    kit.clock.now().duration_since(begun) > kit.retry_limit.saturating_add(OWN_TIME)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+use std::time::Duration;
+
+use domain::sync_request::ExceptionCode;
+
+use super::*;
+use crate::file::tests::harness::Bench as Files;
+use crate::ledger::open::Matter;
+use crate::ledger::run::RunState;
+use crate::memory::{Targets, World};
+use crate::message::tests::{Bench as Messages, Plan};
+
+const SYNC: &str = "dacs-derms-enrollment-sync";
+const SCORES: &str = "dacs-derms-device-score";
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn kit(world: &World, dacs: &Targets) -> DeadLetterKit {
+    let queue = world.queue.clone();
+    DeadLetterKit {
+        ledger: world.ledger(),
+        notifier: Arc::new(world.notices.clone()),
+        telemetry: Arc::new(world.reports.clone()),
+        clock: Arc::new(world.clock.clone()),
+        queues: Box::new(move |_| Arc::new(queue.clone())),
+        acks: SyncRequestAcks {
+            dacs: world.target("dacs", dacs.clone()),
+            release: "25.4".parse().unwrap(),
+            exception: ExceptionCode::new(90_000, 1).unwrap(),
+            lookups: world.lookups("error-handler", crate::sync_ack::LOOKUPS),
+        },
+        retry_limit: SignedDuration::from_hours(24),
+    }
+}
+
+async fn dead(world: &World, dacs: &Targets, flow: &str, delivery: Delivery) -> Vec<String> {
+    let queue = format!("prod-{flow}-dlq{}", if delivery.group.is_some() { ".fifo" } else { "" });
+    deal_with(&kit(world, dacs), &[DeadLetter { queue, delivery }], &world.invocation("handler")).await
+}
+
+/// The first message of the queue, given up by it.
+fn lost(world: &World) -> Delivery {
+    let delivery = world.queue.take(1).remove(0);
+    world.queue.remove(delivery.receipt.as_ref().unwrap());
+    delivery
+}
+
+fn sync() -> Messages {
+    Messages::of(SYNC, World::new("2026-07-01T10:00:00Z".parse().unwrap()))
+}
+
+fn subjects(world: &World) -> Vec<String> {
+    world.notices.all().into_iter().map(|notice| notice.subject).collect()
+}
+
+#[tokio::test]
+async fn a_message_within_its_limit_goes_back_into_its_queue_and_is_delivered_when_the_function_runs_again() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    assert_eq!(dead(&bench.world, &dacs, SYNC, letter).await, Vec::<String>::new());
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m1=1"]);
+    assert_eq!(subjects(&bench.world), [format!("{SYNC}: its function does not deal with what comes")]);
+    assert_eq!((dacs.calls().len(), bench.world.reports.tallied(SYNC, "DeadLetters")), (0, 1));
+}
+
+#[tokio::test]
+async fn a_message_that_comes_back_is_never_delivered_over_one_that_was_accepted_after_it() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.post("m0", "s1", 0).await;
+    bench.drain().await;
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    bench.post("m2", "s1", 2).await;
+    dead(&bench.world, &dacs, SYNC, letter).await;
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m0=0", "m2=2"]);
+    assert_eq!(bench.message("m1").state, MessageState::Refused);
+    assert!(bench.message("m1").reason.unwrap().contains("message m2 of the same order"));
+}
+
+#[tokio::test]
+async fn a_message_that_comes_back_alone_keeps_its_place_after_what_was_delivered_before_it() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.post("m0", "s1", 0).await;
+    bench.drain().await;
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    dead(&bench.world, &dacs, SYNC, letter).await;
+    bench.drain().await;
+    bench.post("m2", "s1", 2).await;
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m0=0", "m1=1", "m2=2"]);
+}
+
+#[tokio::test]
+async fn past_its_limit_a_message_fails_its_sync_request_turns_to_error_and_people_are_told() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    bench.world.clock.advance(27 * HOUR);
+    dead(&bench.world, &dacs, SYNC, letter.clone()).await;
+    assert_eq!(bench.message("m1").state, MessageState::Failed);
+    assert_eq!(bench.world.open(SYNC), [(Matter::Failed, "m1".into())]);
+    let calls = dacs.calls();
+    assert!(calls.len() == 1 && calls[0].path.ends_with("/syncRequest/m1"), "{calls:?}");
+    assert_eq!(subjects(&bench.world), [format!("{SYNC}: a message was failed")]);
+    assert_eq!(dead(&bench.world, &dacs, SYNC, letter).await, Vec::<String>::new(), "the letter again");
+    assert_eq!((dacs.calls().len(), bench.world.queue.waiting()), (1, 0));
+}
+
+#[tokio::test]
+async fn while_dacs_cannot_be_told_the_letter_and_what_follows_it_stay() {
+    let (bench, dacs) = (sync(), Targets::answering(500, ""));
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    bench.world.clock.advance(27 * HOUR);
+    assert_eq!(dead(&bench.world, &dacs, SYNC, letter.clone()).await, [letter.message_id]);
+    assert_eq!(bench.message("m1").state, MessageState::Accepted);
+}
+
+#[tokio::test]
+async fn a_letter_of_a_message_that_has_ended_or_was_sent_again_since_is_of_no_use() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.target_will(&[Plan::Refuse]);
+    bench.post("m1", "s1", 1).await;
+    let letter = bench.world.queue.take(1).remove(0);
+    bench.world.clock.advance(HOUR);
+    bench.drain().await;
+    bench.post("m1", "s1", 2).await;
+    let waiting = bench.world.queue.waiting();
+    assert_eq!(dead(&bench.world, &dacs, SYNC, letter).await, Vec::<String>::new());
+    assert_eq!(bench.world.queue.waiting(), waiting);
+}
+
+#[tokio::test]
+async fn a_file_that_was_never_registered_goes_back_and_one_past_its_limit_is_given_up_and_lets_others_go_on() {
+    let (bench, dacs) = (Files::of(SCORES), Targets::answering(200, "{}"));
+    let first = bench.drop_file("1.csv", "key,value\na,1\n");
+    let letter = bench.world.notification(&first);
+    assert_eq!(dead(&bench.world, &dacs, SCORES, letter.clone()).await, Vec::<String>::new());
+    assert_eq!(bench.world.queue.waiting(), 1, "in its queue again");
+    bench.taken.lost_answers.lock().unwrap().push(1);
+    bench.send(&first).await;
+    bench.world.clock.advance(27 * HOUR);
+    let second = bench.drop_file("2.csv", "key,value\nb,2\n");
+    assert_eq!(dead(&bench.world, &dacs, SCORES, letter).await, Vec::<String>::new());
+    let run = bench.run(&first);
+    assert_eq!(run.state, RunState::GivenUp);
+    assert!(run.resume.is_some() && run.counts.balance());
+    assert_eq!(bench.world.open(SCORES), [(Matter::GivenUp, run.id.to_string())]);
+    assert!(subjects(&bench.world).contains(&format!("{SCORES}: file given-up")));
+    assert_eq!(bench.send(&second).await, crate::file::Next::Settled(RunState::Delivered));
+}
