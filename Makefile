@@ -148,6 +148,13 @@ lint: $(READY) ## format, clippy and the template, without running anything
 contract: ## write docs/openapi.json and events/*/schema.json from what the doors read
 	cargo run --quiet -p contract
 
+# In an environment of its own: nothing else needs it.
+.PHONY: api
+api: build ## run schemathesis over the local API by docs/openapi.json, two minutes
+	@test -x .venv-api/bin/st || { $(PYTHON) -m venv .venv-api && \
+	    .venv-api/bin/python -m pip install --quiet --disable-pip-version-check schemathesis==4.32.5; }
+	$(LOCAL) during tests/it/api.sh .venv-api/bin/st
+
 .PHONY: fmt
 fmt: ## format the code
 	cargo fmt --all

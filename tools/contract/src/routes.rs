@@ -211,7 +211,8 @@ fn parameter(name: &str, place: ParameterIn, schema: ObjectBuilder) -> Parameter
 
 /// The sender's correlation id.
 pub(crate) fn correlation() -> Parameter {
-    let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,128}$"));
+    let id = ObjectBuilder::new().schema_type(Type::String);
     let header = parameter("x-correlation-id", ParameterIn::Header, id).required(Required::False);
-    header.description(Some("Goes with the message to its target and back; one is given where none comes")).build()
+    header.description(Some("Goes with the message to its target and back: 1 to 128 printable ASCII characters without a space; one is given \
+                 where none or another comes")).build()
 }
