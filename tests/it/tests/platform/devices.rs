@@ -140,9 +140,8 @@ async fn one_upload_of_outcomes_reaches_dacs_by_stage_and_ouai_byte_for_byte() {
 #[tokio::test]
 async fn while_dacs_takes_no_outcomes_ouai_has_them_and_dacs_gets_them_later() {
     let (platform, id) = (Platform::here().await, unique());
-    // Only the calls that carry this file fail: a correlation id is not known before, so the path is.
     let path = "/dacs/rest/apis/cross/service/programEventParticipation/postEventOutcome";
-    let rule = json!({"path": path, "fault": {"kind": "error", "status": 503}, "times": 6});
+    let rule = json!({"path": path, "fault": {"kind": "error", "status": 503}, "count": 6});
     let fault = platform.fault(&rule).await;
     let object = drop_outcomes(&platform, &id).await;
     let own = platform.settled(OUAI_OUTCOME, &object, 60).await;
