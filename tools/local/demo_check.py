@@ -8,7 +8,7 @@ from collections import Counter
 from datetime import datetime, timezone
 
 from . import demo_devices
-from .demo_files import ACKS, EXTRACT, INBOXES, KWH, SCORES, rejected_rows, rejects_key
+from .demo_files import ACKS, EXTRACT, INBOXES, KWH, OUTCOME, RESERVATION, SCORES, rejected_rows, rejects_key
 from .demo_messages import ACK, PROGRAMS, SYNC
 from .demo_world import rows_of
 
@@ -203,7 +203,7 @@ def _notices(comparison, told):
             expected["business", f"{story.flow}: file held", f"File: {story.dropped.address}\n"] += 1
     for story in told.messages:
         expected["business", f"{SYNC}: a message was refused", story.sync_id] += len(story.was)
-    for flow in (SYNC, ACK, EXTRACT, ACKS):  # Each flow that reads it says so.
+    for flow in (SYNC, ACK, EXTRACT, ACKS, RESERVATION, OUTCOME):  # Each flow that reads it says so.
         expected["business", "Lookup DacsMessages: a broken version was refused", f"Flow: {flow}\n"] += 1
     for (audience, subject, about), times in (+expected).items():
         found = [text for who, title, text in told.notices if (who, title) == (audience, subject) and about in text]

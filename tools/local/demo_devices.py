@@ -9,6 +9,7 @@ from .demo_world import World, example
 STAGES = ["4011-1", "4011-2"]
 CODES = {"SUCCESS": "D1SP", "OVERRIDE": "D1IO", "NON_RESPONSIVE": "D1ND", "ERROR": "D1ER", "REJECTED": "D1ER", "CANCELED": "D1CN"}
 LONGEST_ERROR = 100
+TIMES = ("participationStartDateTime", "participationEndDateTime")
 
 
 def reserved(world: World):
@@ -58,10 +59,15 @@ def compare(comparison, told):
         said["outcome"] = CODES[row["outcome"]]
         if row["outcome"] != "SUCCESS" and row["errorMessage"]:
             said["errorMessage"] = row["errorMessage"][:LONGEST_ERROR]
-        said |= {name: row[name] for name in ("participationStartDateTime", "participationEndDateTime") if row[name]}
-        comparison.same_fields(subject, f"outcome of {row['nicId']}", said, there)
+        said |= {name: row[name] for name in TIMES if row[name]}
+        comparison.same_fields(subject, f"outcome of {row['nicId']}", _as_instants(said), _as_instants(there))
     for flow, record in ((RESERVATION, "4"), (OUTCOME, "3")):
         _acknowledged(comparison, stories[flow], record, derms)
+
+
+def _as_instants(record):
+    """Times as instants: they reach DACS in UTC."""
+    return {name: datetime.fromisoformat(value.replace("Z", "+00:00")) if name in TIMES else value for name, value in record.items()}
 
 
 def _acknowledged(comparison, story, failed, books):
