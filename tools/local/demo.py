@@ -6,7 +6,7 @@ what was sent and with what the neighbours hold: the DERMS's and DACS's books, a
 
 import time
 
-from . import demo_account, demo_check, demo_devices, demo_files, demo_messages, platform
+from . import demo_account, demo_check, demo_devices, demo_files, demo_messages, demo_stages, platform
 from .demo_world import World
 from .progress import step
 
@@ -20,6 +20,7 @@ class Told:
     def __init__(self, world):
         self.world = world
         self.files, self.messages, self.records, self.refusals, self.notices = [], [], [], [], []
+        self.stages, self.statuses = demo_stages.stages(), []
 
 
 def demo():
@@ -45,6 +46,9 @@ def _play(world):
         listed = demo_messages.program_by_code(world)
         running.note = f"refused: {listed.message['reason']}; now listed in the lookup"
     changed = time.monotonic()
+    with step("a stage begins that nobody scheduled") as running:
+        early = demo_stages.lost_predecessor(world)
+        running.note = "held"
     _files(world, told)
     _wait(changed)
     with step("the same message, resent") as running:
@@ -52,6 +56,7 @@ def _play(world):
         told.messages.append(listed)
         running.note = f"{listed.message['state'].lower()}, by the new version of the lookup"
     _messages(world, told)
+    _events(world, told, early)
     told.notices = world.notices()
     return told
 
@@ -105,6 +110,18 @@ def _messages(world, told):
     with step("requests that are not let in") as running:
         told.refusals = [*demo_messages.not_let_in(world), *demo_messages.sent_again(world, told.messages[1])]
         running.note = ", ".join(str(each.status) for each in told.refusals)
+
+
+def _events(world, told, early):
+    for title, play in (("event canceled as a whole", demo_stages.canceled_event), ("stages out of order", demo_stages.out_of_order)):
+        with step(title) as running:
+            played = play(world)
+            told.statuses += played
+            running.note = ", ".join(f"{each.message_id} {each.message['state'].lower()}" for each in played)
+    with step("the lost SCHEDULED, supplied by a person") as running:
+        demo_stages.supplied(world, early)
+        told.statuses.append(early)
+        running.note = f"{early.message_id} {early.message['state'].lower()}, then the stage began"
 
 
 def _wait(since):

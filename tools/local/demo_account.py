@@ -21,7 +21,7 @@ GOOD = ("Delivered", "Synchronized")
 def show(told, comparison, seconds):
     """Prints the account and the comparison; gives the number of differences."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    for table in (_files(told), _rejected(told), _messages(told), _devices(told), _refusals(told), _faults(told), _notices(told)):
+    for table in (_files(told), _rejected(told), _messages(told), _devices(told), _stages(told), _statuses(told), _refusals(told), _faults(told), _notices(told)):
         console.print()
         console.print(table)
     console.print()
@@ -114,6 +114,24 @@ def _devices(told):
     for each in told.world.sandbox("derms")["devices"]:
         names = ("deviceId", "subscriptionId", "headEndSystem", "nicId", "servicePointId", "status")
         table.add_row(*(Text(each[name] or "") for name in names), "yes" if each["eligible"] else "no")
+    return table
+
+
+def _stages(told):
+    books = told.world.sandbox("dacs")["programEvents"]
+    table = _table("Program events of DACS, one per stage", "what", "event", "stage", "went through")
+    for stage in told.stages:
+        history = books[stage.stage]["history"] if stage.stage in books else []
+        table.add_row(stage.title, stage.event, stage.stage, " → ".join(entry["state"] for entry in history) or "none")
+    return table
+
+
+def _statuses(told):
+    table = _table("Event statuses of the DERMS", "what", "message", "in the ledger", "acknowledged", "stage by stage")
+    for status in told.statuses:
+        ack = status.acknowledged["history"][-1]["body"]["MsgAck"]
+        lines = [f"{line['id']}: {line['value']}" for line in ack["responses"]["response"][1:]]
+        table.add_row(status.title, status.message_id, _state(status.message["state"]), ack["ackType"], Text("\n".join(lines)))
     return table
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from . import demo_devices
 from .demo_files import ACKS, EXTRACT, INBOXES, KWH, OUTCOME, RESERVATION, SCORES, rejected_rows, rejects_key
 from .demo_messages import ACK, PROGRAMS, SYNC
+from .demo_stages import FLOW as EVENTS
 from .demo_world import rows_of
 
 
@@ -43,6 +44,8 @@ def compare(told):
     _sync_requests(comparison, told)
     _derms(comparison, told)
     demo_devices.compare(comparison, told)
+    _program_events(comparison, told)
+    _acknowledgements(comparison, told)
     _refusals(comparison, told)
     _notices(comparison, told)
     return comparison
@@ -179,6 +182,37 @@ def _derms(comparison, told):
         comparison.same(subject, f"{' '.join(key)} can be called", active, held.get(key))
 
 
+def _program_events(comparison, told):
+    """Every program event of DACS: what it was created with, and each state that it went through, once and in order."""
+    books, subject = told.world.sandbox("dacs")["programEvents"], "DACS: program events"
+    there = [stage for stage in told.stages if stage.states]
+    comparison.same(subject, "stages", sorted(stage.stage for stage in there), sorted(books))
+    for stage in there:
+        held = books[stage.stage]
+        comparison.same(subject, f"{stage.stage} states", stage.states, [entry["state"] for entry in held["history"]])
+        comparison.same(subject, f"{stage.stage} refused", 0, held["refusals"])
+        created = {"eventExternalIdentifier": stage.event, "externalIdentifier": stage.stage,
+                   "programExternalIdentifier": "PRG-SUMMER-T", "programEventCategory": "X1EC"}
+        comparison.same_fields(subject, stage.stage, created, held["created"])
+
+
+def _acknowledgements(comparison, told):
+    """Every event status is acknowledged to the DERMS once: its type, and one response per stage."""
+    subject = "DERMS: acknowledgements"
+    for status in told.statuses:
+        ack, name = status.acknowledged["history"][-1]["body"]["MsgAck"], status.message_id
+        comparison.same(subject, f"{name} effects", 1, status.acknowledged["effects"])
+        comparison.same(subject, f"{name} type", "ERROR" if status.refused else "SUCCESS", ack["ackType"])
+        comparison.same(subject, f"{name} ledger", "Refused" if status.refused else "Delivered", status.message["state"])
+        envelope, *lines = ack["responses"]["response"]
+        summary = f"delivered={len(status.values) - status.refused};failed={status.refused}"
+        comparison.same(subject, f"{name} summary", summary, envelope["value"])
+        comparison.same(subject, f"{name} stages", sorted(status.values), sorted(line["id"] for line in lines))
+        for line in lines:
+            wanted = status.values.get(line["id"], "nothing")
+            comparison.same(subject, f"{name} {line['id']}", wanted, line["value"][: len(wanted)])
+
+
 def _refusals(comparison, told):
     """What was not let in, with every fault that the answer must name and no other."""
     for refusal in told.refusals:
@@ -203,7 +237,9 @@ def _notices(comparison, told):
             expected["business", f"{story.flow}: file held", f"File: {story.dropped.address}\n"] += 1
     for story in told.messages:
         expected["business", f"{SYNC}: a message was refused", story.sync_id] += len(story.was)
-    for flow in (SYNC, ACK, EXTRACT, ACKS, RESERVATION, OUTCOME):  # Each flow that reads it says so.
+    for status in told.statuses:
+        expected["business", f"{EVENTS}: a message was refused", f"Message: {status.message_id}\n"] += bool(status.refused)
+    for flow in (SYNC, ACK, EXTRACT, ACKS, RESERVATION, OUTCOME, EVENTS):  # Each flow that reads it says so.
         expected["business", "Lookup DacsMessages: a broken version was refused", f"Flow: {flow}\n"] += 1
     for (audience, subject, about), times in (+expected).items():
         found = [text for who, title, text in told.notices if (who, title) == (audience, subject) and about in text]

@@ -68,17 +68,21 @@ class World:
         )
 
     def decide(self, verb, dropped):
-        """What a person decides about a held run, by the operator's tool."""
-        binary = Path(os.environ.get("CARGO_TARGET_DIR", state.ROOT / "target")) / "debug" / "operator"
-        argv = [str(binary), "--stack", self.facts["stack"], "--flow", dropped.flow, verb, dropped.run_id]
-        done = subprocess.run(argv, env=platform.environment(self.facts), capture_output=True, text=True)
-        if done.returncode:
-            raise Failed(f"`operator {verb}` failed: {done.stderr.strip()}")
+        """What a person decides about a held run."""
+        self.operate(verb, dropped.run_id, dropped.flow)
         partition = f"{dropped.flow}#run#{dropped.run_id}"
         return self.until(
             f"the decision about {dropped.address} to take effect",
             lambda: (run := self.item(partition, "run")) and run["state"] not in (*OPEN_RUN, "Held") and run,
         )
+
+    def operate(self, verb, about, flow="-"):
+        """What a person does with the operator's tool."""
+        binary = Path(os.environ.get("CARGO_TARGET_DIR", state.ROOT / "target")) / "debug" / "operator"
+        argv = [str(binary), "--stack", self.facts["stack"], "--flow", flow, verb, about]
+        done = subprocess.run(argv, env=platform.environment(self.facts), capture_output=True, text=True)
+        if done.returncode:
+            raise Failed(f"`operator {verb}` failed: {done.stderr.strip()}")
 
     def announce_again(self, dropped):
         """S3 may tell of one object more than once: the same event again, and the time until its queue is empty."""

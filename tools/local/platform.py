@@ -189,6 +189,7 @@ def _deploy(facts, more):
         "DacsBaseUrl": facts["neighbours"]["dacs"]["url"],
         "DermsBaseUrl": facts["neighbours"]["derms"]["url"],
         "Architecture": "arm64" if os.uname().machine in ("arm64", "aarch64") else "x86_64",
+        "StatusHoldSeconds": "20",  # Ten minutes are long for whoever waits for the operator's turn.
         "NoticeWindowMinutes": "0",  # Whoever tries something wants to see each notice, at once.
     }
     argv = [str(Path(sys.executable).with_name("sam")), "deploy", "--config-env", "local", "--template-file", "infra/template.yaml",
