@@ -48,13 +48,25 @@ class Stage:
     event: str
     stage: str
     states: list
+    start: str = "2026-07-01T19:00:00Z"
+    end: str = "2026-07-01T21:00:00Z"
+
+    @property
+    def created(self):
+        """What its program event must have been created with."""
+        return {
+            "eventExternalIdentifier": self.event, "externalIdentifier": self.stage,
+            "programExternalIdentifier": "PRG-SUMMER-T", "programEventCategory": "X1EC",
+            "startDateTime": self.start, "endDateTime": self.end,
+        }
 
 
 def stages():
     """What every stage comes to."""
     return [
         Stage("in order, each once", "EV-7001", "ST-7001-1", ["Scheduled", "In Progress", "Completed"]),
-        Stage("not listed when its event is canceled", "EV-7001", "ST-7001-2", ["Scheduled", "Canceled"]),
+        Stage("not listed when its event is canceled", "EV-7001", "ST-7001-2", ["Scheduled", "Canceled"],
+              "2026-07-01T23:00:00Z", "2026-07-02T00:00:00Z"),
         Stage("scheduled after its event was canceled", "EV-7001", "ST-7001-3", ["Scheduled", "Canceled"]),
         Stage("told backwards", "EV-7002", "ST-7002-1", ["Scheduled", "In Progress", "Completed"]),
         Stage("scheduled again with other times", "EV-7002", "ST-7002-2", ["Scheduled"]),

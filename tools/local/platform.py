@@ -44,7 +44,8 @@ def up(dacs_url=None, derms_url=None, dacs_secret=None, derms_secret=None, param
             running.note = facts["endpoint"]
         state.write(facts)
         with step("neighbours") as running:
-            facts["neighbours"] = _neighbours(facts["mark"], dacs_url, derms_url, dacs_secret, derms_secret)
+            urls, files = (dacs_url, derms_url), (dacs_secret, derms_secret)
+            facts["neighbours"] = _neighbours(facts["mark"], urls, files, _dacs_release(parameters))
             running.note = ", ".join(each["url"] for each in facts["neighbours"].values())
         with step("secrets of the neighbours") as running:
             running.note = ", ".join(_put_secrets(facts))
@@ -125,13 +126,20 @@ def _start_emulator(mark):
     raise Failed(f"The emulator did not start; see {state.FOLDER / 'emulator.log'}")
 
 
-def _neighbours(mark, dacs_url, derms_url, dacs_secret, derms_secret):
+def _dacs_release(parameters):
+    """The release that the stack takes DACS for: the sandbox is of the same one."""
+    given = dict(each.split("=", 1) for each in parameters)
+    return given.get("DacsRelease", "25.4")  # The template's default.
+
+
+def _neighbours(mark, urls, secret_files, dacs_release):
     """The sandbox's systems, or those whose URLs were given. Credentials are drawn anew at each start."""
+    (dacs_url, derms_url), (dacs_secret, derms_secret) = urls, secret_files
     oauth = {"clientId": "platform-" + secrets.token_hex(4), "clientSecret": secrets.token_hex(16)}
     basic = {"username": "platform-" + secrets.token_hex(4), "password": secrets.token_hex(16)}
     sandbox = None
     if not (dacs_url and derms_url):
-        sandbox = _start_sandbox(mark, oauth, basic)
+        sandbox = _start_sandbox(mark, oauth, basic, dacs_release)
     dacs = {"url": dacs_url, "secret": _given(dacs_secret, basic)} if dacs_url else {
         "url": f"{sandbox}/dacs",
         "secret": {"kind": "oauth", "tokenUrl": f"{sandbox}/oauth/token", **oauth, "scope": "dacs"},
@@ -147,12 +155,12 @@ def _given(path, basic):
     return json.loads(Path(path).read_text()) if path else {"kind": "basic", **basic}
 
 
-def _start_sandbox(mark, oauth, basic):
+def _start_sandbox(mark, oauth, basic, dacs_release):
     binary = Path(os.environ.get("CARGO_TARGET_DIR", state.ROOT / "target")) / "debug" / "sandbox"
     if not binary.exists():
         raise Failed(f"{binary} is not built yet: `make build`, or give DACS_URL and DERMS_URL.")
     argv = [str(binary), "--listen", "127.0.0.1:0", "--client-id", oauth["clientId"], "--client-secret", oauth["clientSecret"],
-            "--username", basic["username"], "--password", basic["password"]]
+            "--username", basic["username"], "--password", basic["password"], "--dacs-release", dacs_release]
     log = state.FOLDER / "sandbox.log"
     process = processes.start(argv, processes.environment(mark), log, stdout=subprocess.PIPE)
     ready, _, _ = select.select([process.stdout], [], [], 15)

@@ -24,7 +24,8 @@ async fn schedule(platform: &Platform, stages: &[String]) {
     platform.tell(reqwest::Method::POST, "dacs/program-events", body).await;
 }
 
-async fn reserve(platform: &Platform, id: &str, rows: &str) -> ObjectRef {
+/// Drops a file of devices reserved for stage `S-<id>` of event `E-<id>`.
+pub async fn reserve(platform: &Platform, id: &str, rows: &str) -> ObjectRef {
     let (start, end) = times();
     let (message, event, stage) = (format!("M-{id}"), format!("E-{id}"), format!("S-{id}"));
     let envelope = [
@@ -40,7 +41,7 @@ async fn reserve(platform: &Platform, id: &str, rows: &str) -> ObjectRef {
 }
 
 /// The acknowledgement of message `id` in the DERMS's books, once it is there: its type, and (id, value) of its responses.
-async fn acknowledged(platform: &Platform, id: &str) -> (String, Vec<(String, String)>) {
+pub async fn acknowledged(platform: &Platform, id: &str) -> (String, Vec<(String, String)>) {
     let what = format!("message {id} is acknowledged");
     let ack = eventually(&what, 60, async || {
         let book = platform.books("derms").await["acks"].get(id)?.clone();

@@ -24,4 +24,5 @@ mod neighbours;
 mod ports;
 mod roles;
 mod scores;
+mod stages;
 mod support;

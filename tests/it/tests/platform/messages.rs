@@ -313,6 +313,7 @@ async fn registrations_go_device_by_device_from_release_25_10_on_and_as_exceptio
     newer["DACS_RELEASE"] = json!("25.10");
     for (variables, call) in [(&before, "PATCH"), (&newer, "postAcknowledgement")] {
         platform.set_variables(flow, variables).await;
+        dacs_is_of(&platform, variables["DACS_RELEASE"].as_str().unwrap()).await;
         let id = sync_request_id();
         platform.set("dacs/sync-requests", &json!({"ids": [id]})).await;
         let device = |n: u32| format!("D{}{n}", unique());
@@ -341,6 +342,12 @@ async fn registrations_go_device_by_device_from_release_25_10_on_and_as_exceptio
         }
     }
     platform.set_variables(flow, &before).await;
+    dacs_is_of(&platform, before["DACS_RELEASE"].as_str().unwrap()).await;
+}
+
+/// The sandbox's DACS is of this release from now on.
+async fn dacs_is_of(platform: &Platform, release: &str) {
+    platform.tell(reqwest::Method::PUT, "dacs", json!({ "release": release }).to_string()).await;
 }
 
 #[tokio::test]
