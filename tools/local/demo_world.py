@@ -76,10 +76,11 @@ class World:
             lambda: (run := self.item(partition, "run")) and run["state"] not in (*OPEN_RUN, "Held") and run,
         )
 
-    def operate(self, verb, about, flow="-"):
+    def operate(self, verb, about, flow=None):
         """What a person does with the operator's tool."""
         binary = Path(os.environ.get("CARGO_TARGET_DIR", state.ROOT / "target")) / "debug" / "operator"
-        argv = [str(binary), "--stack", self.facts["stack"], "--flow", flow, verb, about]
+        flows = ["--flow", flow] if flow else []
+        argv = [str(binary), "--stack", self.facts["stack"], *flows, verb, about]
         done = subprocess.run(argv, env=platform.environment(self.facts), capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"`operator {verb}` failed: {done.stderr.strip()}")
