@@ -118,7 +118,7 @@ async fn a_status_whose_predecessor_was_lost_goes_to_the_operator_who_supplies_i
     assert!(values[0].starts_with(&format!("S-{id}=IN_PROGRESS came before SCHEDULED")), "{values:?}");
     let desk = StageDesk {
         ledger: platform.ledger.clone(),
-        queue: Arc::new(SqsQueue::named(&platform.clients, &format!("local-{FLOW}")).await.unwrap()),
+        queue: Arc::new(SqsQueue::of_flow(&platform.clients, "local", FLOW)),
         clock: Arc::new(SystemClock),
     };
     let (event, stage) = (format!("E-{id}").parse().unwrap(), format!("S-{id}").parse().unwrap());
