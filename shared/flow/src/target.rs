@@ -46,7 +46,8 @@ impl TargetClient {
     }
 
     /// Makes `call`. Answers of 2xx and 4xx come back as they are, but for 401, 403, 408 and 429; the rest is retried
-    /// a few times, and then transient (contracts.md §8).
+    /// a few times, and then transient (contracts.md §8). A pause that the neighbour asks for is waited for, if there is
+    /// time, and is no failure.
     ///
     /// No call begins that could not end before `deadline`: a slow twin never acts after its lease.
     ///
@@ -62,19 +63,25 @@ impl TargetClient {
     /// # Errors
     /// As [`TargetClient::call`].
     pub async fn call_repeatedly(&self, call: &Call, deadline: Timestamp) -> Result<(Answer, bool), Transient> {
-        let mut wait = Duration::from_millis(200);
-        for earlier in 0..QUICK_RETRIES {
+        let (mut wait, mut retries, mut again) = (Duration::from_millis(200), 0, false);
+        loop {
             match self.once(call, deadline).await? {
-                Ok(answer) => return Ok((answer, earlier > 0)),
-                Err(_) => self.clock.sleep(jittered(wait, self.clock.now())).await,
+                Once::Answered(answer) => return Ok((answer, again)),
+                // The next slot lies behind it.
+                Once::Paused => {}
+                Once::Failed(fault) if retries == QUICK_RETRIES => return Err(fault),
+                Once::Failed(_) => {
+                    retries += 1;
+                    self.clock.sleep(jittered(wait, self.clock.now())).await;
+                    wait *= 2;
+                }
             }
-            wait *= 2;
+            again = true;
         }
-        self.once(call, deadline).await?.map(|answer| (answer, true))
     }
 
-    /// One attempt: the outer error ends the attempts, the inner one allows another.
-    async fn once(&self, call: &Call, deadline: Timestamp) -> Result<Result<Answer, Transient>, Transient> {
+    /// One attempt; the error ends the attempts.
+    async fn once(&self, call: &Call, deadline: Timestamp) -> Result<Once, Transient> {
         let timeout = SignedDuration::try_from(self.timeout).unwrap_or(SignedDuration::MAX);
         let latest = deadline.saturating_sub(timeout).unwrap_or(Timestamp::MIN);
         self.pacer.slot(&*self.clock, latest).await?;
@@ -83,7 +90,7 @@ impl TargetClient {
         }
         let answer = match self.target.call(call, self.timeout).await {
             Ok(answer) => answer,
-            Err(fault) => return Ok(Err(fault)),
+            Err(fault) => return Ok(Once::Failed(fault)),
         };
         let refused = Transient::new(format!("{} answered {} to {}", self.name, answer.status, call.path));
         match answer.status {
@@ -94,10 +101,10 @@ impl TargetClient {
             429 | 503 => {
                 let pause = answer.retry_after.unwrap_or(Duration::from_secs(1));
                 self.pacer.push_back(&*self.clock, pause).await?;
-                Ok(Err(refused))
+                Ok(if answer.retry_after.is_some() { Once::Paused } else { Once::Failed(refused) })
             }
-            408 | 500.. => Ok(Err(refused)),
-            _ => Ok(Ok(answer)),
+            408 | 500.. => Ok(Once::Failed(refused)),
+            _ => Ok(Once::Answered(answer)),
         }
     }
 
@@ -113,6 +120,16 @@ impl TargetClient {
         );
         self.notifier.notify(&Notice { audience: Audience::Technical, subject, text }).await
     }
+}
+
+/// What came of one attempt.
+enum Once {
+    /// An answer that the caller decides about.
+    Answered(Answer),
+    /// The neighbour said when to call again.
+    Paused,
+    /// No usable answer.
+    Failed(Transient),
 }
 
 /// Between half and the whole of `wait`, by the clock's smallest digits: machines that failed together come back apart.

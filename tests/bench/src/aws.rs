@@ -12,6 +12,7 @@ mod small;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -60,6 +61,11 @@ impl Aws {
     /// Takes the messages that were sent to a queue, in order.
     pub fn take_messages(&self, queue: &str) -> Vec<Queued> {
         self.queues.take(queue)
+    }
+
+    /// After how long a message is to be shown again, if it was handed back under this receipt.
+    pub fn handed_back(&self, receipt: &str) -> Option<Duration> {
+        self.queues.handed_back(receipt).map(Duration::from_secs)
     }
 
     /// The furthest byte of any made object that was handed out: how far a function is, but for what lies in buffers.

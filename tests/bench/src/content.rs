@@ -4,6 +4,7 @@
 //! every offset can be found by division. Of every `bad_every` rows about one is bad, in one of four ways that keep its
 //! length; which rows and which ways the seed decides.
 
+mod ack;
 mod expected;
 mod measurement;
 mod score;
@@ -16,6 +17,8 @@ pub use expected::{Expected, digest_of_lines, expect};
 
 /// Rows of one block.
 pub const BLOCK: u64 = 1000;
+/// From the first row of a numbered file to the first row of the next one.
+const NUMBERED: u64 = 1_000_000_000;
 
 /// What a file is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Kind {
     Score,
     /// kWh Avoided of eight intervals each.
     KwhAvoided,
+    /// Acknowledgements of enrollments.
+    EnrollmentAck,
 }
 
 impl Kind {
@@ -33,6 +38,7 @@ impl Kind {
         match self {
             Self::Score => score::HEADER,
             Self::KwhAvoided => measurement::HEADER,
+            Self::EnrollmentAck => ack::HEADER,
         }
     }
 
@@ -40,6 +46,7 @@ impl Kind {
         match self {
             Self::Score => score::row(row, fault, out),
             Self::KwhAvoided => measurement::row(row, fault, out),
+            Self::EnrollmentAck => ack::row(row, fault, out),
         }
     }
 }
@@ -48,6 +55,8 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub struct Content {
     kind: Kind,
+    /// The number of its first row.
+    first: u64,
     rows: u64,
     seed: u64,
     bad_every: u64,
@@ -60,10 +69,21 @@ impl Content {
     #[must_use]
     pub fn of_size(kind: Kind, size: u64, seed: u64, bad_every: u64) -> Self {
         let block_size = length(&rows_of(kind, 0..BLOCK, |_| None));
-        let rows = (size.saturating_sub(length(kind.header().as_bytes())) / (block_size / BLOCK)).max(1);
+        let rows = size.saturating_sub(length(kind.header().as_bytes())) * BLOCK / block_size;
+        Self::of_rows(kind, rows.max(1), seed, bad_every)
+    }
+
+    /// A file of that many rows, all valid; it shares none with files of another `number`.
+    #[must_use]
+    pub fn numbered(kind: Kind, number: u64, rows: u64) -> Self {
+        Self { first: number.saturating_mul(NUMBERED), ..Self::of_rows(kind, rows, number, 0) }
+    }
+
+    fn of_rows(kind: Kind, rows: u64, seed: u64, bad_every: u64) -> Self {
+        let block_size = length(&rows_of(kind, 0..BLOCK, |_| None));
         let rest = rows_of(kind, 0..rows % BLOCK, |_| None);
         let size = length(kind.header().as_bytes()) + rows / BLOCK * block_size + length(&rest);
-        Self { kind, rows, seed, bad_every, block_size, size }
+        Self { kind, first: 0, rows, seed, bad_every, block_size, size }
     }
 
     /// Bytes.
@@ -106,8 +126,8 @@ impl Content {
 
     /// The rows of one block.
     fn block(&self, block: u64) -> Vec<u8> {
-        let first = block * BLOCK;
-        rows_of(self.kind, first..self.rows.min(first + BLOCK), |row| self.fault(row))
+        let (first, end) = (block * BLOCK, self.rows.min(block * BLOCK + BLOCK));
+        rows_of(self.kind, self.first + first..self.first + end, |row| self.fault(row - self.first))
     }
 
     /// The bytes from `from` up to `to`, in pieces of about 100 KB.
@@ -197,7 +217,7 @@ mod tests {
 
     #[test]
     fn any_range_is_what_the_whole_file_has_there() {
-        for kind in [Kind::Score, Kind::KwhAvoided] {
+        for kind in [Kind::Score, Kind::KwhAvoided, Kind::EnrollmentAck] {
             let content = Arc::new(Content::of_size(kind, 300_000, 7, 50));
             let file = whole(&content);
             assert_eq!(length(&file), content.size());

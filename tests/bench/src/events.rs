@@ -7,7 +7,7 @@ use crate::clock;
 
 /// A batch of one: S3's notification of a new object, in a standard queue.
 #[must_use]
-pub fn file((bucket, key, version): (&str, &str, &str), size: u64, receipt: u32) -> String {
+pub fn file((bucket, key, version): (&str, &str, &str), size: u64, receive_count: u32) -> String {
     let notification = json!({ "Records": [{
         "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
         "eventTime": clock::timestamp().to_string(), "awsRegion": "us-east-1",
@@ -17,8 +17,15 @@ pub fn file((bucket, key, version): (&str, &str, &str), size: u64, receipt: u32)
             "object": { "key": key, "size": size, "versionId": version, "sequencer": "0055AED6DCD90281E5" },
         },
     }]});
-    let message = Queued { body: notification.to_string(), group: String::new(), sequence: String::new() };
-    batch(&[message], receipt)
+    let sequence = format!("{key}-{receive_count}");
+    let message = Queued { body: notification.to_string(), group: String::new(), sequence };
+    batch(&[message], receive_count)
+}
+
+/// The receipt of a file's notification, delivered for the so-manieth time.
+#[must_use]
+pub fn receipt(key: &str, receive_count: u32) -> String {
+    format!("receipt-0-{key}-{receive_count}")
 }
 
 /// A batch of messages; a standard queue has no groups.
@@ -35,7 +42,8 @@ pub fn batch(messages: &[Queued], receive_count: u32) -> String {
             fields.insert("SequenceNumber".to_owned(), message.sequence.clone().into());
         }
         json!({
-            "messageId": format!("message-{number}-{}", message.sequence), "receiptHandle": format!("receipt-{number}"),
+            "messageId": format!("message-{number}-{}", message.sequence),
+            "receiptHandle": format!("receipt-{number}-{}", message.sequence),
             "body": message.body, "attributes": attributes, "messageAttributes": {}, "md5OfBody": "",
             "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:bench",
             "awsRegion": "us-east-1",

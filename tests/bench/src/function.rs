@@ -10,12 +10,14 @@ use tokio::process::{Child, Command};
 use crate::runtime::{Answer, Runtime};
 use crate::{Fault, clock, usage};
 
-/// The four flows.
-pub const FLOWS: [&str; 4] = [SCORES, MEASUREMENTS, ENROLLMENTS, ACKNOWLEDGEMENTS];
+/// The flows that are measured: one of each kind.
+pub const FLOWS: [&str; 5] = [SCORES, MEASUREMENTS, ACK_FILES, ENROLLMENTS, ACKNOWLEDGEMENTS];
 /// File → REST.
 pub const SCORES: &str = "dacs-derms-device-score";
 /// File → file.
 pub const MEASUREMENTS: &str = "ouai-dacs-kwh-avoided";
+/// File → many calls to DACS.
+pub const ACK_FILES: &str = "ouai-dacs-enrollment-ack";
 /// Messages to DERMS, whose answer goes to DACS.
 pub const ENROLLMENTS: &str = "dacs-derms-enrollment-sync";
 /// Messages to DACS.
@@ -32,6 +34,8 @@ pub struct Surroundings {
     pub dacs: String,
     /// Calls per second to either.
     pub rate: u32,
+    /// Calls to DACS that one instance of a file flow makes side by side at most.
+    pub calls: u32,
 }
 
 impl Surroundings {
@@ -64,6 +68,7 @@ impl Surroundings {
             ("DACS_URL", self.dacs.clone()),
             ("DACS_SECRET", text("dacs")),
             ("DACS_RATE", rate.clone()),
+            ("DACS_CALLS", self.calls.to_string()),
             ("DERMS_URL", self.derms.clone()),
             ("DERMS_SECRET", text("derms")),
             ("DERMS_RATE", rate),

@@ -6,12 +6,12 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use bench::function::{Binaries, FLOWS};
-use bench::measure::{Setup, cold, files, kills, library, messages, zip};
+use bench::measure::{Setup, cold, files, kills, library, messages, rate, zip};
 use bench::report::{Figure, Verdict, print};
 use bench::{Fault, clock, machine, usage};
 use clap::{Parser, ValueEnum};
 
-/// Measures the four functions, built as they are shipped, against compiled stubs of Lambda and AWS on 127.0.0.1, and
+/// Measures functions of each kind, built as they are shipped, against compiled stubs of Lambda and AWS on 127.0.0.1, and
 /// holds the figures to the bars of the architecture. Needs no account and no network.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
@@ -56,6 +56,8 @@ enum Measurement {
     Messages,
     /// Large files: memory, CPU, price.
     Files,
+    /// A target that takes so many calls a second, and one that asks for a pause.
+    Rate,
     /// A score file whose function is killed three times.
     Kills,
 }
@@ -94,6 +96,7 @@ async fn measure(arguments: &Arguments, binaries: Binaries) -> Result<bool, Faul
             Measurement::Rows => library::run(&setup).await?,
             Measurement::Messages => messages::run(&setup).await?,
             Measurement::Files => files::run(&setup).await?,
+            Measurement::Rate => rate::run(&setup).await?,
             Measurement::Kills => kills::run(&setup).await?,
         };
         print(&format!("{measurement:?}").to_lowercase(), &figures)?;
@@ -116,13 +119,16 @@ fn setup(arguments: &Arguments, binaries: Binaries) -> Result<Setup, Fault> {
         rounds: arguments.rounds,
         starts: 20,
         messages: 3000,
+        records: 60_000,
+        simulated: 1_000_000,
         timeout,
         retry_at_once: false,
         shows_progress: true,
     };
     if arguments.quick {
         let size = full.size.min(48_000_000);
-        return Ok(Setup { size, rounds: 1, starts: 3, messages: 300, retry_at_once: true, ..full });
+        let counts = Setup { starts: 3, messages: 300, records: 6000, simulated: 50_000, ..full };
+        return Ok(Setup { size, rounds: 1, retry_at_once: true, ..counts });
     }
     Ok(full)
 }

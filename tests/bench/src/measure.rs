@@ -5,6 +5,7 @@ pub mod files;
 pub mod kills;
 pub mod library;
 pub mod messages;
+pub mod rate;
 pub mod zip;
 
 use std::fs;
@@ -39,6 +40,10 @@ pub struct Setup {
     pub starts: usize,
     /// How many messages.
     pub messages: u64,
+    /// Records of the files that are held to a rate.
+    pub records: u64,
+    /// The same in simulated time.
+    pub simulated: u64,
     /// How long a file function may take, as in the template; what was killed is given again after this and ten seconds.
     pub timeout: Duration,
     /// What was killed is given again at once under the same request id, as a repeated asynchronous invocation has it:
@@ -110,6 +115,7 @@ impl Stage {
             derms: format!("{neighbours}/derms"),
             dacs: format!("{neighbours}/dacs"),
             rate: 50,
+            calls: 10,
         };
         Ok(Self { aws, surroundings, targets, sandbox, _server: server })
     }

@@ -1,24 +1,36 @@
-//! DERMS and DACS that cost nothing: they take whatever they are sent, after a given time. Where books matter the
-//! sandbox answers instead.
+//! DERMS and DACS that cost nothing: they take whatever they are sent, after a given time, and note when it came. Where
+//! books matter the sandbox answers instead.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{any, post};
 use serde_json::{Value, json};
 
-use crate::Fault;
 use crate::server::Server;
+use crate::{Fault, clock};
+
+/// A call as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// When.
+    pub at: Instant,
+    /// The last segment of its path: of an acknowledgement, the sync request.
+    pub about: String,
+    /// Whether it was refused with 429.
+    pub refused: bool,
+}
 
 struct Answers {
     after: Duration,
-    calls: AtomicU64,
+    arrivals: Mutex<Vec<Arrival>>,
+    /// Until then every call is answered 429 and how long to wait.
+    refusing: Mutex<Option<Instant>>,
 }
 
 /// Both systems at one address.
@@ -34,7 +46,7 @@ impl Targets {
     /// # Errors
     /// When no port can be had.
     pub async fn start(after: Duration) -> Result<Self, Fault> {
-        let answers = Arc::new(Answers { after, calls: AtomicU64::new(0) });
+        let answers = Arc::new(Answers { after, arrivals: Mutex::default(), refusing: Mutex::default() });
         let router = Router::new()
             .route("/oauth/token", post(token))
             .route("/derms/enroll", post(enroll))
@@ -44,11 +56,20 @@ impl Targets {
         Ok(Self { server: Server::start(router).await?, answers })
     }
 
-    /// Calls since they were counted last, tokens left out.
+    /// The calls since they were taken last, in order, those for tokens left out.
     #[must_use]
-    pub fn take_calls(&self) -> u64 {
-        self.answers.calls.swap(0, Ordering::Relaxed)
+    pub fn take_arrivals(&self) -> Vec<Arrival> {
+        std::mem::take(&mut locked(&self.answers.arrivals))
     }
+
+    /// Answers 429 from now on for `pause`, with a `Retry-After` up to its end.
+    pub fn refuse_for(&self, pause: Duration) {
+        *locked(&self.answers.refusing) = clock::instant().checked_add(pause);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn token() -> Response {
@@ -56,7 +77,9 @@ async fn token() -> Response {
 }
 
 async fn enroll(State(answers): State<Arc<Answers>>, body: Bytes) -> Response {
-    wait(&answers).await;
+    if let Some(refusal) = come_in(&answers, "enroll").await {
+        return refusal;
+    }
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let id = request.get("dacsMessageId").and_then(Value::as_str).unwrap_or_default();
     let when = "2026-07-01T18:00:00.000Z";
@@ -67,25 +90,41 @@ async fn enroll(State(answers): State<Arc<Answers>>, body: Bytes) -> Response {
     answer(&json!({ "MsgAck": { "ackType": "SUCCESS", "whenISO": when, "responses": { "response": [response] } } }))
 }
 
-async fn taken(State(answers): State<Arc<Answers>>, body: Body) -> Response {
+async fn taken(State(answers): State<Arc<Answers>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
     // A part of a score file is read to its end, as a server must before it answers.
     if axum::body::to_bytes(body, usize::MAX).await.is_err() {
         return Response::new(Body::empty());
     }
-    wait(&answers).await;
-    answer(&json!({}))
+    let about = parts.uri.path().rsplit('/').next().unwrap_or_default();
+    come_in(&answers, about).await.unwrap_or_else(|| answer(&json!({})))
 }
 
-async fn wait(answers: &Answers) {
-    answers.calls.fetch_add(1, Ordering::Relaxed);
+/// Notes a call and takes its time; the answer, if it is refused.
+async fn come_in(answers: &Answers, about: &str) -> Option<Response> {
+    let at = clock::instant();
+    let pause = locked(&answers.refusing).map(|until| until.saturating_duration_since(at)).unwrap_or_default();
+    let refused = !pause.is_zero();
+    locked(&answers.arrivals).push(Arrival { at, about: about.to_owned(), refused });
     if !answers.after.is_zero() {
         tokio::time::sleep(answers.after).await;
     }
+    refused.then(|| too_many(pause))
+}
+
+/// `Retry-After` in whole seconds, and not too few of them.
+fn too_many(pause: Duration) -> Response {
+    let seconds = pause.as_millis().div_ceil(1000).to_string();
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response
+        .headers_mut()
+        .extend(HeaderValue::from_str(&seconds).map(|value| (axum::http::header::RETRY_AFTER, value)));
+    response
 }
 
 fn answer(body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = StatusCode::OK;
-    response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     response
 }

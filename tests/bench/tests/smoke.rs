@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bench::Fault;
 use bench::function::{Binaries, FLOWS};
-use bench::measure::{Setup, cold, files, kills, messages};
+use bench::measure::{Setup, cold, files, kills, messages, rate};
 use bench::report::{Figure, Verdict};
 
 /// The functions, built into the folder in which this program is.
@@ -30,6 +30,8 @@ fn setup() -> Result<Setup, Fault> {
         rounds: 1,
         starts: 1,
         messages: 20,
+        records: 400,
+        simulated: 8000,
         timeout: Duration::from_secs(120),
         retry_at_once: true,
         shows_progress: false,
@@ -48,6 +50,7 @@ async fn all_measurements_run_and_the_books_balance_after_three_kills() {
     assert_eq!(missed(&killed, "killed"), Vec::<&Figure>::new());
     files::run(&setup).await.unwrap();
     cold::run(&setup).await.unwrap();
+    rate::run(&setup).await.unwrap();
     let messages = messages::run(&setup).await.unwrap();
     assert_eq!(missed(&messages, "door: AWS calls"), Vec::<&Figure>::new());
     assert_eq!(missed(&messages, "enrollment-ack worker, one at a time: AWS calls"), Vec::<&Figure>::new());

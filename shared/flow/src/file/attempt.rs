@@ -25,6 +25,9 @@ const SEGMENT: u64 = 8 << 20;
 const SEGMENT_TIME: SignedDuration = SignedDuration::from_secs(10);
 /// An attempt stops this long before its deadline, so that its last checkpoint is its own decision.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+/// … and this long where it calls a target: no call begins that could outlive the invocation, which is 20 s, and those
+/// that wait for their slots are made before.
+const CALL_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 /// Rows that will not be delivered are counted for this long after the retry limit, should the file be unreadable.
 const DRAINING: SignedDuration = SignedDuration::from_hours(1);
 /// The lease outlasts the deadline by this, for clocks that differ.
@@ -206,7 +209,8 @@ impl<'a> Attempt<'a> {
     /// Whether the invocation's time is nearly used up, or the run's own.
     pub fn is_out_of_time(&self) -> bool {
         let now = self.kit.clock.now();
-        let stop = self.invocation.deadline.saturating_sub(MARGIN).unwrap_or(self.invocation.deadline);
+        let margin = if matches!(self.run.phase, Phase::Deliver | Phase::Tell(_)) { CALL_MARGIN } else { MARGIN };
+        let stop = self.invocation.deadline.saturating_sub(margin).unwrap_or(self.invocation.deadline);
         now >= stop || (is_delivering(self.run.phase) && self.deadline.is_some_and(|deadline| now >= deadline))
     }
 

@@ -68,6 +68,34 @@ impl Clock for ManualClock {
     }
 }
 
+/// The time of the tokio runtime. Where that is paused (`start_paused`), time stands still while anybody has something to
+/// do, and then jumps to whoever wakes up next: many sleepers wake up in their order, each at its millisecond.
+#[derive(Debug, Clone)]
+pub struct RuntimeClock {
+    start: Timestamp,
+    origin: tokio::time::Instant,
+}
+
+impl RuntimeClock {
+    /// A clock that shows `start` now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a clock reads the time")]
+    pub fn new(start: Timestamp) -> Self {
+        Self { start, origin: tokio::time::Instant::now() }
+    }
+}
+
+#[async_trait]
+impl Clock for RuntimeClock {
+    fn now(&self) -> Timestamp {
+        later(self.start, self.origin.elapsed())
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
 /// `instant` plus `duration`, at most the end of the calendar.
 pub(super) fn later(instant: Timestamp, duration: Duration) -> Timestamp {
     instant.checked_add(duration).unwrap_or(Timestamp::MAX)
@@ -91,6 +119,19 @@ mod tests {
         let start = clock.now();
         tokio::join!(clock.sleep(Duration::from_secs(5)), clock.sleep(Duration::from_secs(2)));
         assert_eq!(clock.now(), later(start, Duration::from_secs(5)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sleepers_of_a_paused_runtime_wake_up_in_their_order() {
+        let clock = RuntimeClock::new(Timestamp::UNIX_EPOCH);
+        let awake = |millis: u64| {
+            let clock = clock.clone();
+            async move {
+                clock.sleep(Duration::from_millis(millis)).await;
+                clock.now().as_millisecond()
+            }
+        };
+        assert_eq!(tokio::join!(awake(5000), awake(3), awake(20)), (5000, 3, 20));
     }
 
     #[test]

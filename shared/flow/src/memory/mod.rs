@@ -16,7 +16,7 @@ mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use clock::ManualClock;
+pub use clock::{ManualClock, RuntimeClock};
 pub use fifo::Fifo;
 pub use notices::Notices;
 pub use objects::{Bucket, Objects};

@@ -18,10 +18,15 @@ pub async fn a_sleep_is_not_shorter_than_asked(clock: &dyn Clock) -> Kept {
 
 #[cfg(test)]
 mod in_memory {
-    use crate::memory::ManualClock;
+    use crate::memory::{ManualClock, RuntimeClock};
 
     #[tokio::test]
     async fn a_sleep_is_not_shorter_than_asked() {
         super::a_sleep_is_not_shorter_than_asked(&ManualClock::default()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_of_a_paused_runtime_is_not_shorter_than_asked() {
+        super::a_sleep_is_not_shorter_than_asked(&RuntimeClock::new(jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
     }
 }

@@ -10,9 +10,15 @@
 //!
 //! A lone caller with little to do reserves single slots; one that uses its blocks up gets larger ones, up to a tenth
 //! of a second, so that a busy target costs about ten small writes a second per function and an idle one nothing.
-//! `429` and `Retry-After` move the instant for everyone. Whoever has slept long for its slot looks whether they have
-//! meanwhile: a slot that was reserved before a pause is not used in it.
+//!
+//! **The limit holds in any second**, wherever it begins. Calls start late now and then, never early, and those of one
+//! second are joined by the late ones of the second before: so slots are 2 % further apart than the limit says, and one
+//! that was missed by more than [`STALE`] is not used any more.
+//!
+//! **A pause** (`429` and `Retry-After`) moves the instant for everyone, and voids the slots before it, whoever has
+//! reserved them. Whoever waits for a block looks into the ledger before that begins: there may be a pause by then.
 
+use std::sync::{Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,10 +30,11 @@ use crate::ledger::{Committed, Ledger, Seen};
 use crate::ports::{Clock, Key, Write};
 
 /// Slots that lie further back than this are not used any more: that would be a burst.
-const STALE: SignedDuration = SignedDuration::from_millis(50);
-
-/// Whoever has waited for longer than this looks again before it calls.
-const LONG: SignedDuration = SignedDuration::from_millis(500);
+const STALE: SignedDuration = SignedDuration::from_millis(25);
+/// Of a hundred calls that the limit allows, so many are made.
+const USED: i64 = 98;
+/// So long before a block begins that was waited for, the ledger is looked at.
+const LOOK: SignedDuration = SignedDuration::from_millis(20);
 
 /// Hands out slots of one target.
 pub struct Pacer {
@@ -38,6 +45,8 @@ pub struct Pacer {
     spacing: SignedDuration,
     largest_block: u32,
     block: Mutex<Block>,
+    /// No call begins before.
+    paused_until: Lock<Timestamp>,
 }
 
 /// The slots that this instance has reserved.
@@ -56,9 +65,9 @@ struct Block {
 struct Rate {
     /// Slots are free from here on.
     next: Timestamp,
-    /// The target asked not to be called before this.
+    /// Slots before are void: the target has asked for a pause.
     #[serde(default)]
-    paused_until: Option<Timestamp>,
+    paused_until: Timestamp,
     /// Who moved it last, and its how-manieth write that was.
     by: String,
     write: u64,
@@ -69,99 +78,115 @@ impl Pacer {
     #[must_use]
     pub fn new(ledger: Ledger, target: &str, per_second: u32, owner: String) -> Self {
         let per_second = per_second.max(1);
-        let spacing = SignedDuration::from_nanos(1_000_000_000 / i64::from(per_second));
+        let spacing = SignedDuration::from_nanos(100 * 1_000_000_000 / (USED * i64::from(per_second)));
         let key = Key { partition: format!("target#{target}"), sort: "rate".into() };
-        Self { ledger, key, owner, spacing, largest_block: (per_second / 10).max(1), block: Mutex::default() }
+        let paused_until = Lock::new(Timestamp::UNIX_EPOCH);
+        let largest_block = (per_second / 10).max(1);
+        Self { ledger, key, owner, spacing, largest_block, block: Mutex::default(), paused_until }
     }
 
-    /// Returns when a call may be made, or at once if that is not before `latest`.
+    /// Returns when a call may be made, which is not after `latest`.
     ///
     /// # Errors
-    /// [`Transient`] when the ledger does not answer, or there is no slot in time.
+    /// [`Transient`] when there is no slot until then, or the ledger does not answer.
     pub async fn slot(&self, clock: &dyn Clock, latest: Timestamp) -> Result<(), Transient> {
         loop {
-            let slot = {
+            let (slot, is_first) = {
                 let mut block = self.block.lock().await;
-                self.next_slot(&mut block, clock).await?
+                let slot = self.next_slot(&mut block, clock).await?;
+                (slot, block.left + 1 == block.size)
             };
-            let wait = slot.duration_since(clock.now());
-            if !wait.is_positive() {
-                return Ok(());
-            }
             if slot > latest {
                 return Err(Transient::new(format!("{} is not to be called before {slot}", self.key.partition)));
             }
-            clock.sleep(Duration::try_from(wait).unwrap_or_default()).await;
-            if wait < LONG || !self.is_paused(clock).await? {
+            let begin = slot.saturating_sub(LOOK).unwrap_or(slot);
+            if is_first && begin > clock.now() {
+                until(clock, begin).await;
+                let rate = self.ledger.get::<Rate>(&self.key).await?;
+                self.hear_of_pause(rate.map(|rate| rate.value.paused_until).unwrap_or_default());
+            }
+            until(clock, slot).await;
+            if self.is_usable(slot, clock.now()) {
                 return Ok(());
             }
         }
     }
 
-    /// Whether the target has asked for a pause that still lasts.
-    async fn is_paused(&self, clock: &dyn Clock) -> Result<bool, Transient> {
-        let mut block = self.block.lock().await;
-        block.seen = self.ledger.get(&self.key).await?;
-        let until = block.seen.as_ref().and_then(|seen| seen.value.paused_until);
-        let paused = until.is_some_and(|until| until > clock.now());
-        if paused {
-            block.left = 0;
-        }
-        Ok(paused)
-    }
-
-    /// Nobody gets a slot for the next `pause`.
+    /// Nobody gets a slot for the next `pause`, and those that lie in it are void.
     ///
     /// # Errors
     /// [`Transient`] when the ledger does not answer.
     pub async fn push_back(&self, clock: &dyn Clock, pause: Duration) -> Result<(), Transient> {
-        let mut block = self.block.lock().await;
-        block.left = 0;
         let until = clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
-        self.change(&mut block, |rate| {
-            rate.next = rate.next.max(until);
-            rate.paused_until = rate.paused_until.max(Some(until));
-        })
-        .await?;
+        self.hear_of_pause(until);
+        let mut block = self.block.lock().await;
+        if block.seen.as_ref().is_none_or(|seen| seen.value.paused_until < until) {
+            self.move_to(&mut block, |rate| (rate.next.max(until), rate.paused_until.max(until))).await?;
+        }
         Ok(())
     }
 
     async fn next_slot(&self, block: &mut Block, clock: &dyn Clock) -> Result<Timestamp, Transient> {
         let now = clock.now();
-        let oldest = now.saturating_sub(STALE).unwrap_or(now);
-        if let Some(next) = block.next.filter(|next| block.left > 0 && *next >= oldest) {
+        if let Some(next) = block.next.filter(|next| block.left > 0 && self.is_usable(*next, now)) {
             block.left -= 1;
             block.next = next.saturating_add(self.spacing).ok();
             return Ok(next);
         }
         // A block that was used up in time calls for a larger one.
-        let used_up = block.left == 0 && block.next.is_some_and(|next| next >= oldest);
+        let used_up = block.left == 0 && block.next.is_some_and(|next| self.is_usable(next, now));
         block.size = if used_up { (block.size * 2).clamp(1, self.largest_block) } else { 1 };
         let slots = self.spacing.saturating_mul(i32::try_from(block.size).unwrap_or(i32::MAX));
-        let begin = self
-            .change(block, |rate| rate.next = rate.next.max(now).saturating_add(slots).unwrap_or(Timestamp::MAX))
-            .await?
-            .max(now);
+        let reserve =
+            |rate: &Rate| (rate.next.max(now).saturating_add(slots).unwrap_or(Timestamp::MAX), rate.paused_until);
+        let begin = self.move_to(block, reserve).await?.max(now);
         block.left = block.size - 1;
         block.next = begin.saturating_add(self.spacing).ok();
-        Ok(begin)
+        // However long the ledger took, the first slot of a block is used: otherwise a slow one would never let a call go.
+        Ok(begin.max(clock.now()))
     }
 
-    /// Changes the target's item; where its instant was before.
-    async fn change(&self, block: &mut Block, change: impl Fn(&mut Rate)) -> Result<Timestamp, Transient> {
+    /// Whether a call of this slot may begin at `now`, or later.
+    fn is_usable(&self, slot: Timestamp, now: Timestamp) -> bool {
+        let oldest = now.saturating_sub(STALE).unwrap_or(now);
+        let paused_until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        slot >= oldest && slot >= paused_until
+    }
+
+    fn hear_of_pause(&self, until: Timestamp) {
+        let mut known = self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = until.max(*known);
+    }
+
+    /// Moves the target's instant, and the end of its pause; where the instant was before.
+    async fn move_to(
+        &self,
+        block: &mut Block,
+        to: impl Fn(&Rate) -> (Timestamp, Timestamp),
+    ) -> Result<Timestamp, Transient> {
         loop {
-            let seen = block.seen.as_ref().map(|seen| seen.rev);
-            let mut rate = block.seen.as_ref().map(|seen| seen.value.clone()).unwrap_or_default();
-            let before = rate.next;
+            let free = Rate::default();
+            let known = block.seen.as_ref().map_or(&free, |seen| &seen.value);
+            let (before, (next, paused_until)) = (known.next, to(known));
             block.writes += 1;
-            (rate.by, rate.write) = (self.owner.clone(), block.writes);
-            change(&mut rate);
+            let rate = Rate { next, paused_until, by: self.owner.clone(), write: block.writes };
+            let seen = block.seen.as_ref().map(|seen| seen.rev);
             let write = Write::put(self.key.clone(), &rate, seen, None)?;
             if self.ledger.commit(&[write]).await? == Committed::Yes {
                 block.seen = Some(Seen { value: rate, rev: seen.unwrap_or(0) + 1 });
                 return Ok(before);
             }
             block.seen = self.ledger.get(&self.key).await?;
+            if let Some(seen) = &block.seen {
+                self.hear_of_pause(seen.value.paused_until);
+            }
         }
+    }
+}
+
+async fn until(clock: &dyn Clock, instant: Timestamp) {
+    let wait = instant.duration_since(clock.now());
+    if wait.is_positive() {
+        clock.sleep(Duration::try_from(wait).unwrap_or_default()).await;
     }
 }

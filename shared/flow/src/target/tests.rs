@@ -1,3 +1,5 @@
+mod rate;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -20,37 +20,58 @@ pub struct Queued {
     pub sequence: String,
 }
 
-/// Messages by queue URL.
+/// Messages by queue URL, and those that were handed back.
 #[derive(Debug, Default)]
-pub(super) struct Queues(Mutex<(u64, BTreeMap<String, Vec<Queued>>)>);
+pub(super) struct Queues(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    number: u64,
+    messages: BTreeMap<String, Vec<Queued>>,
+    /// By receipt: after how many seconds a message is to be shown again.
+    handed_back: BTreeMap<String, u64>,
+}
 
 impl Queues {
     pub(super) fn serve(&self, operation: &str, body: &[u8]) -> Response {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         match operation {
             "SendMessage" => answer(StatusCode::OK, self.send(&request).to_string()),
-            "ChangeMessageVisibility" => answer(StatusCode::OK, "{}"),
+            "ChangeMessageVisibility" => {
+                let receipt = text(&request, "ReceiptHandle");
+                let delay = request.get("VisibilityTimeout").and_then(Value::as_u64).unwrap_or(0);
+                locked(&self.0).handed_back.insert(receipt, delay);
+                answer(StatusCode::OK, "{}")
+            }
             _ => answer(StatusCode::BAD_REQUEST, r#"{"__type":"com.amazonaws.sqs#UnsupportedOperation"}"#),
         }
     }
 
     fn send(&self, request: &Value) -> Value {
-        let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut queues = locked(&self.0);
-        queues.0 += 1;
-        let sequence = format!("{:020}", queues.0);
-        let message = Queued { body: text("MessageBody"), group: text("MessageGroupId"), sequence: sequence.clone() };
-        queues.1.entry(text("QueueUrl")).or_default().push(message);
+        queues.number += 1;
+        let sequence = format!("{:020}", queues.number);
+        let (body, group) = (text(request, "MessageBody"), text(request, "MessageGroupId"));
+        let message = Queued { body, group, sequence: sequence.clone() };
+        queues.messages.entry(text(request, "QueueUrl")).or_default().push(message);
         json!({ "MessageId": sequence, "MD5OfMessageBody": "", "SequenceNumber": sequence })
     }
 
     pub(super) fn take(&self, queue: &str) -> Vec<Queued> {
-        locked(&self.0).1.remove(queue).unwrap_or_default()
+        locked(&self.0).messages.remove(queue).unwrap_or_default()
+    }
+
+    pub(super) fn handed_back(&self, receipt: &str) -> Option<u64> {
+        locked(&self.0).handed_back.remove(receipt)
     }
 
     pub(super) fn clear(&self) {
-        locked(&self.0).1.clear();
+        locked(&self.0).messages.clear();
     }
+}
+
+fn text(request: &Value, name: &str) -> String {
+    request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Secrets by name.

@@ -9,7 +9,7 @@ use super::{BLOCK, Content, Kind, length};
 /// What has to come of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// The valid rows: of scores the twelve fields, of measurements the line.
+    /// The valid rows: of scores the twelve fields, of the others the line.
     pub valid: Digest,
     /// The bad rows with the header before them, as the reject file has them.
     pub rejected: Vec<u8>,
@@ -33,7 +33,7 @@ pub fn expect(content: &Arc<Content>) -> Expected {
             let line = std::str::from_utf8(line).unwrap_or_default().trim_end_matches('\n');
             match content.kind {
                 Kind::Score => expected.valid.add(line.split(',')),
-                Kind::KwhAvoided => expected.valid.add([line]),
+                Kind::KwhAvoided | Kind::EnrollmentAck => expected.valid.add([line]),
             }
         }
     }

@@ -94,9 +94,9 @@ async fn process(setup: &Setup, stage: &Stage, series: &Series) -> Result<Run, F
         let wall = answer.at.duration_since(started);
         price::add_lambda(&mut counts, attempt.into(), wall);
         let (cpu, high_water) = (function.cpu(), function.high_water());
-        let calls = stage.targets.as_ref().map_or(0, crate::targets::Targets::take_calls);
+        let calls = stage.targets.as_ref().map_or(0, |targets| targets.take_arrivals().len());
         function.kill().await?;
-        return Ok(Run { cpu, user, system, wall, high_water, counts, calls });
+        return Ok(Run { cpu, user, system, wall, high_water, counts, calls: u64::try_from(calls)? });
     }
     Err(format!("{}: not done after {ATTEMPTS} attempts", series.name).into())
 }
