@@ -55,12 +55,12 @@ pub struct Neighbours {
 /// The pipeline of outcomes into `neighbours`, when `gate` lets them pass.
 #[must_use]
 pub fn to_calls(neighbours: Neighbours, gate: FinalStage, lookups: LookupBook) -> FileToCalls {
-    let Neighbours { dacs, derms, key, calls: (rows_per_call, lanes) } = neighbours;
+    let Neighbours { dacs, derms, key, calls: (rows_per_call, side_by_side) } = neighbours;
     let write = |_: &Run, rows: &[CallRow]| Ok(post_event_outcome(rows.iter().map(|row| row.content.as_slice())));
     FileToCalls {
         open: Box::new(move |header, lookups, run| open(header, lookups, run, key)),
         rows_per_call,
-        lanes,
+        side_by_side,
         target: Arc::new(DeviceCalls { dacs, lookups, path: POST_EVENT_OUTCOME, write: Arc::new(write) }),
         gate: Some(Arc::new(gate)),
         ack: Some(AckFile { open: open_names, acks: derms }),

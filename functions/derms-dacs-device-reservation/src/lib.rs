@@ -56,7 +56,7 @@ pub struct Neighbours {
 /// The pipeline of reservations into `neighbours`; the ledger holds the stages.
 #[must_use]
 pub fn to_calls(neighbours: Neighbours, (ledger, clock): (Ledger, Arc<dyn Clock>), lookups: LookupBook) -> FileToCalls {
-    let Neighbours { dacs, derms, key, calls: (rows_per_call, lanes) } = neighbours;
+    let Neighbours { dacs, derms, key, calls: (rows_per_call, side_by_side) } = neighbours;
     let gate = ScheduledStage { dacs: dacs.clone(), ledger, clock };
     let write = move |run: &Run, rows: &[CallRow]| {
         let envelope = envelope(run).map_err(|fault| Rejected::new(run.source.key.clone(), fault.to_string()))?;
@@ -65,7 +65,7 @@ pub fn to_calls(neighbours: Neighbours, (ledger, clock): (Ledger, Arc<dyn Clock>
     FileToCalls {
         open: Box::new(open),
         rows_per_call,
-        lanes,
+        side_by_side,
         target: Arc::new(DeviceCalls { dacs, lookups, path: RESERVE_DEVICE, write: Arc::new(write) }),
         gate: Some(Arc::new(gate)),
         ack: Some(AckFile { open: open_names, acks: derms }),

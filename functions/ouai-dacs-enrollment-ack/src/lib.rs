@@ -2,7 +2,7 @@
 //! record.
 //!
 //! ```text
-//! ouai-outbox/enrollment-ack/… ─▶ queue ─▶ check rows ─ PATCH syncRequest/{id}, in lanes by id ─▶ DACS
+//! ouai-outbox/enrollment-ack/… ─▶ queue ─▶ check rows ─ PATCH syncRequest/{id}, side by side ─▶ DACS
 //! ```
 //!
 //! A sync request that was acknowledged before is done (contracts.md §8). A negative acknowledgement carries its
@@ -32,10 +32,10 @@ pub type Flow = ToCallsFlow;
 
 /// The pipeline of acknowledgements into `acks`, that many calls side by side.
 #[must_use]
-pub fn to_calls(acks: SyncRequestAcks, lanes: usize) -> FileToCalls {
+pub fn to_calls(acks: SyncRequestAcks, side_by_side: usize) -> FileToCalls {
     let default = acks.exception;
     let open = move |header: &Record<'_>, lookups: &Lookups, _: &Run| open(header, lookups, default);
-    FileToCalls { open: Box::new(open), rows_per_call: 1, lanes, target: Arc::new(acks), gate: None, ack: None }
+    FileToCalls { open: Box::new(open), rows_per_call: 1, side_by_side, target: Arc::new(acks), gate: None, ack: None }
 }
 
 /// Understands the header of an acknowledgement file.

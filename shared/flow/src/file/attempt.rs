@@ -12,7 +12,7 @@ use super::head;
 use super::reader::Line;
 use super::rejects::Rejects;
 use super::settle::{self, Ending};
-use super::{FileFlow, FileKit, NameRow, Next, acknowledge, deliver, lanes, look_again_after, publish, register, tell};
+use super::{FileFlow, FileKit, NameRow, Next, acknowledge, calls, deliver, look_again_after, publish, register, tell};
 use crate::ledger::run::{Lease, Phase, Position, Resume, Run, RunState};
 use crate::ledger::{Committed, Seen};
 use crate::ports::Write;
@@ -130,7 +130,7 @@ impl<'a> Attempt<'a> {
                 (Phase::Rewrite, FileFlow::ToFile(flow)) => publish::rewrite(self, flow).await,
                 (Phase::Tell(state), FileFlow::ToFile(flow)) => tell::tell(self, flow, state).await,
                 (Phase::Deliver, FileFlow::ToRest(flow)) => deliver::deliver(self, flow).await,
-                (Phase::Deliver, FileFlow::ToCalls(flow)) => lanes::deliver(self, flow).await,
+                (Phase::Deliver, FileFlow::ToCalls(flow)) => calls::deliver(self, flow).await,
                 (phase, _) => Err(Transient::new(format!("phase {phase:?} is not of this kind of flow")).into()),
             };
             match done {

@@ -10,12 +10,12 @@
 mod acknowledge;
 mod arrival;
 mod attempt;
+mod calls;
 mod decode;
 mod deliver;
 mod gate;
 mod head;
 mod keys;
-mod lanes;
 mod publish;
 mod reader;
 mod register;
@@ -32,9 +32,9 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use acknowledge::{AckFile, NameRow, OpenNames};
 pub use arrival::{Arrival, parse as parse_notification, renewed};
+pub use calls::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow, ToCallsFlow};
 pub use deliver::{Batch, DeliverBatch, FileToRest, OpenRows, Rows};
 pub use gate::{Gate, Verdict};
-pub use lanes::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow, ToCallsFlow};
 pub use publish::{FileToFile, OpenSheet, Sheet, ToFileFlow};
 pub use rejects::{RejectFile, RejectStore};
 pub(crate) use settle::{ended_notice, give_up};

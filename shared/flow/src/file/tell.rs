@@ -11,8 +11,8 @@ use domain::layout::{HeaderFault, RowFault};
 use domain::lookups::Lookups;
 
 use super::attempt::{Attempt, Worked};
+use super::calls::{CallRow, CallTarget};
 use super::head;
-use super::lanes::{CallRow, CallTarget};
 use super::publish::FileToFile;
 use super::reader::Line;
 use crate::ledger::run::{Phase, RunState};

@@ -1,9 +1,9 @@
 //! The file pipeline over the in-memory ports.
 
 mod acknowledge;
+mod calls;
 mod gate;
 pub mod harness;
-mod lanes;
 mod operator;
 mod order;
 mod publish;

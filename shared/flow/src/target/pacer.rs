@@ -8,8 +8,9 @@
 //! caller        │ slot │ slot │ slot │ …   one call each
 //! ```
 //!
-//! A lone caller with little to do reserves single slots; one that uses its blocks up gets larger ones, up to a tenth
-//! of a second, so that a busy target costs about ten small writes a second per function and an idle one nothing.
+//! A lone caller with little to do reserves single slots; one that uses its blocks up gets larger ones, of five calls or
+//! a twentieth of a second, so that a busy target costs ten to twenty small writes a second and an idle one nothing. What
+//! is left of a block when there is nothing more to call is lost, hence no larger ones.
 //!
 //! **The limit holds in any second**, wherever it begins. Calls start late now and then, never early, and those of one
 //! second are joined by the late ones of the second before: so slots are 2 % further apart than the limit says, and one
@@ -81,7 +82,7 @@ impl Pacer {
         let spacing = SignedDuration::from_nanos(100 * 1_000_000_000 / (USED * i64::from(per_second)));
         let key = Key { partition: format!("target#{target}"), sort: "rate".into() };
         let paused_until = Lock::new(Timestamp::UNIX_EPOCH);
-        let largest_block = (per_second / 10).max(1);
+        let largest_block = (per_second / 20).max(5).min(per_second / 10).max(1);
         Self { ledger, key, owner, spacing, largest_block, block: Mutex::default(), paused_until }
     }
 

@@ -51,7 +51,7 @@ fn flow(bench: &Bench, derms: &Targets) -> FileToCalls {
     FileToCalls {
         open: Box::new(open),
         rows_per_call: 100,
-        lanes: 2,
+        side_by_side: 2,
         target: Arc::new(Picky),
         gate: None,
         ack: Some(AckFile { open: open_names, acks }),

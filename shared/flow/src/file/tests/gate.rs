@@ -73,7 +73,7 @@ impl Stages {
         FileToCalls {
             open: Box::new(open),
             rows_per_call: 10,
-            lanes: 2,
+            side_by_side: 2,
             target: Arc::new(self.clone()),
             gate: Some(Arc::new(self.clone())),
             ack: None,
@@ -151,6 +151,5 @@ async fn rows_of_groups_that_alternate_still_fill_their_calls() {
     let object = bench.drop_file("f.csv", format!("key,value\n{rows}"));
     assert_eq!(attempt(&bench, &stages, &object).await, Next::Settled(RunState::Delivered));
     assert_eq!(stages.sent().len(), 400);
-    // 5 groups of 80 rows in two lanes: 40 full calls, and a last one of each lane and group that is not full.
-    assert!(stages.calls.lock().unwrap().len() <= 50, "{} calls", stages.calls.lock().unwrap().len());
+    assert_eq!(stages.calls.lock().unwrap().len(), 40);
 }

@@ -92,7 +92,7 @@ impl Simulated {
                 }))
             }),
             rows_per_call: 1,
-            lanes: usize::try_from(CALLS)?,
+            side_by_side: usize::try_from(CALLS)?,
             target: Arc::new(acks),
             gate: None,
             ack: None,

@@ -69,7 +69,7 @@ async fn deliver(bench: &Bench, keys: &Keys, rows: &str) -> (Run, Next) {
     let flow = FileToCalls {
         open: Box::new(open),
         rows_per_call: 3,
-        lanes: 4,
+        side_by_side: 4,
         target: Arc::new(keys.clone()),
         gate: None,
         ack: None,
@@ -162,7 +162,7 @@ async fn when_a_call_fails_those_on_their_way_are_waited_for() {
     let flow = FileToCalls {
         open: Box::new(open),
         rows_per_call: 1,
-        lanes: 8,
+        side_by_side: 8,
         target: Arc::new(target.clone()),
         gate: None,
         ack: None,

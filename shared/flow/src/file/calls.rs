@@ -1,18 +1,18 @@
 //! File → REST, row by row: valid rows go to the target in small calls, side by side, each key in file order.
 //!
 //! ```text
-//! rows    ─ by hash of the row key ─▶ lane 1  call ─ call ─ call …   one after another
-//!                                     lane 2  call ─ call …          side by side
-//! segment 8 MiB or 10 s ─▶ every lane is emptied and answered ─▶ one checkpoint
+//! rows ─ by group ─▶ call being filled ─▶ waiting, in order ─▶ on their way, side by side
+//!                                         └ unless a key of it is on its way, or waits further ahead
+//! segment 8 MiB or 10 s ─▶ all calls are made and answered ─▶ one checkpoint
 //! ```
 //!
-//! A row's key always goes to the same lane, so two rows of one key never overtake each other. Rows of different groups
-//! (stages, for example) never share a call: a lane fills one call per group, and the fullest goes out when many rows are
-//! held. After a crash at most the calls since the last checkpoint are made again, and each is harmless by its target key
-//! (contracts.md §4, "On repeat").
+//! So two rows of one key never overtake each other, and no call waits for another without a reason. Rows of different
+//! groups (stages, for example) never share a call: one call per group is being filled, and the fullest goes out when many
+//! rows are held. After a crash at most the calls since the last checkpoint are made again, and each is harmless by its
+//! target key (contracts.md §4, "On repeat").
 
 use std::collections::hash_map::{DefaultHasher, HashMap};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub struct FileToCalls {
     /// Rows in one call at most.
     pub rows_per_call: usize,
     /// Calls made side by side at most.
-    pub lanes: usize,
+    pub side_by_side: usize,
     /// Makes a call.
     pub target: Arc<dyn CallTarget>,
     /// When rows may be sent; at once, if there is none.
@@ -106,26 +106,30 @@ pub trait CallTarget: Send + Sync {
 /// A row with what is needed should the target refuse it.
 struct Held {
     row: CallRow,
+    /// The hash of its key.
+    hash: u64,
     at: Position,
     raw: Vec<u8>,
     /// The same row again within the call: what becomes of it becomes of them.
     again: Vec<(Position, Vec<u8>)>,
 }
 
-type Answered = (usize, Vec<Held>, Result<Vec<(usize, RowFault)>, Failure>);
+type Answered = (Vec<Held>, Result<Vec<(usize, RowFault)>, Failure>);
 
-/// All lanes, and the calls on their way.
-struct Lanes<'a> {
+/// All calls of a segment.
+struct Calls<'a> {
     flow: &'a FileToCalls,
     run: Arc<Run>,
     invocation: Invocation,
-    /// Calls that are being filled, by lane and group.
-    open: BTreeMap<(usize, Vec<u8>), Vec<Held>>,
+    /// Those that are being filled, by group.
+    open: BTreeMap<Vec<u8>, Vec<Held>>,
     /// Bytes in them.
     filled: usize,
-    waiting: Vec<VecDeque<Vec<Held>>>,
-    busy: Vec<bool>,
-    calls: FuturesUnordered<BoxFuture<'a, Answered>>,
+    /// Those that are filled, in order.
+    waiting: VecDeque<Vec<Held>>,
+    /// Those on their way, and the hashes of their keys.
+    begun: FuturesUnordered<BoxFuture<'a, Answered>>,
+    busy: HashSet<u64>,
     refused: Vec<(Held, RowFault)>,
     delivered: u64,
     gate: Looked,
@@ -140,7 +144,7 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
         attempt.names = Some(head::understand(attempt, &head, |header| (ack.open)(header, &lookups))?);
     }
     let mut reader = head::rows(attempt, &head, attempt.run.position).await?;
-    let mut lanes = Lanes::new(flow, attempt);
+    let mut calls = Calls::new(flow, attempt);
     loop {
         match reader.next() {
             Line::Record(record, at) => {
@@ -149,8 +153,9 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
                 }
                 match read(&record) {
                     Ok(row) => {
-                        let held = Held { row, at, raw: record.raw().to_vec(), again: Vec::new() };
-                        lanes.pass(attempt, held).await?;
+                        let hash = hash(&row.key);
+                        let held = Held { row, hash, at, raw: record.raw().to_vec(), again: Vec::new() };
+                        calls.pass(attempt, held).await?;
                     }
                     Err(fault) => attempt.reject_row(record.raw(), at, &fault)?,
                 }
@@ -162,41 +167,40 @@ pub(super) async fn deliver(attempt: &mut Attempt<'_>, flow: &FileToCalls) -> Wo
             Line::Nothing => {}
             Line::End => break,
             Line::More => {
-                lanes.pause_if_due(attempt, reader.position()).await?;
+                calls.pause_if_due(attempt, reader.position()).await?;
                 if !read_on(attempt, &mut reader).await? {
                     break;
                 }
             }
         }
         // Rows are not read much faster than they are sent.
-        while lanes.are_full() {
-            lanes.answer().await?;
-            lanes.pause_if_due(attempt, reader.position()).await?;
+        while calls.are_full() {
+            calls.answer().await?;
+            calls.pause_if_due(attempt, reader.position()).await?;
         }
     }
-    lanes.settle(attempt).await?;
+    calls.settle(attempt).await?;
     finish(attempt, reader.position()).await
 }
 
-impl<'a> Lanes<'a> {
+impl<'a> Calls<'a> {
     fn new(flow: &'a FileToCalls, attempt: &Attempt<'_>) -> Self {
-        let lanes = flow.lanes.max(1);
         Self {
             flow,
             run: Arc::new(attempt.run.clone()),
             invocation: attempt.invocation().clone(),
             open: BTreeMap::new(),
             filled: 0,
-            waiting: (0..lanes).map(|_| VecDeque::new()).collect(),
-            busy: vec![false; lanes],
-            calls: FuturesUnordered::new(),
+            waiting: VecDeque::new(),
+            begun: FuturesUnordered::new(),
+            busy: HashSet::new(),
             refused: Vec::new(),
             delivered: 0,
             gate: Looked::default(),
         }
     }
 
-    /// Lets a valid row pass the gate into its lane, or not.
+    /// Lets a valid row pass the gate into its call, or not.
     async fn pass(&mut self, attempt: &mut Attempt<'_>, held: Held) -> Worked {
         let verdict = match &self.flow.gate {
             Some(gate) => self.gate.at(&**gate, &self.run, &held.row.group, &self.invocation).await?,
@@ -213,15 +217,14 @@ impl<'a> Lanes<'a> {
         }
     }
 
-    /// Puts a row into its lane. The same key again within one call: identical is sent once, different is rejected
+    /// Puts a row into the call of its group. The same key again within one call: identical is sent once, different is rejected
     /// (contracts.md §6, "Row keys").
     fn take(&mut self, attempt: &mut Attempt<'_>, held: Held) -> Result<(), Stop> {
-        let place = (lane_of(&held.row.key, self.busy.len()), held.row.group.clone());
-        if self.open.get(&place).is_some_and(|open| open.len() >= self.flow.rows_per_call) {
-            self.close(&place);
+        if self.open.get(&held.row.group).is_some_and(|open| open.len() >= self.flow.rows_per_call) {
+            self.close(&held.row.group);
         }
-        let open = self.open.entry(place).or_default();
-        if let Some(twin) = open.iter_mut().find(|other| other.row.key == held.row.key) {
+        let open = self.open.entry(held.row.group.clone()).or_default();
+        if let Some(twin) = open.iter_mut().find(|other| other.hash == held.hash && other.row.key == held.row.key) {
             if twin.row == held.row {
                 attempt.run.counts.rows += 1;
                 attempt.run.counts.repeated += 1;
@@ -242,61 +245,67 @@ impl<'a> Lanes<'a> {
     }
 
     fn close_fullest(&mut self) {
-        let fullest = self.open.iter().max_by_key(|(_, open)| open.len()).map(|(place, _)| place.clone());
-        if let Some(place) = fullest {
-            self.close(&place);
+        let fullest = self.open.iter().max_by_key(|(_, open)| open.len()).map(|(group, _)| group.clone());
+        if let Some(group) = fullest {
+            self.close(&group);
         }
     }
 
-    /// Closes an open call, and begins it if nothing of its lane is on its way.
-    fn close(&mut self, place: &(usize, Vec<u8>)) {
-        let (Some(open), Some(waiting)) = (self.open.remove(place), self.waiting.get_mut(place.0)) else { return };
+    /// A call is filled.
+    fn close(&mut self, group: &[u8]) {
+        let Some(open) = self.open.remove(group) else { return };
         self.filled = self.filled.saturating_sub(open.iter().map(Held::size).sum());
-        waiting.push_back(open);
-        self.begin(place.0);
+        self.waiting.push_back(open);
+        self.begin();
     }
 
-    fn begin(&mut self, lane: usize) {
-        let (Some(busy), Some(waiting)) = (self.busy.get_mut(lane), self.waiting.get_mut(lane)) else { return };
-        if *busy {
-            return;
+    /// Begins what may begin, in order: calls none of whose keys is on its way or in a call further ahead.
+    fn begin(&mut self) {
+        let mut ahead = HashSet::new();
+        let mut place = 0;
+        while self.begun.len() < self.flow.side_by_side.max(1)
+            && let Some(call) = self.waiting.get(place)
+        {
+            if call.iter().any(|held| self.busy.contains(&held.hash) || ahead.contains(&held.hash)) {
+                ahead.extend(call.iter().map(|held| held.hash));
+                place += 1;
+                continue;
+            }
+            let Some(held) = self.waiting.remove(place) else { return };
+            self.busy.extend(held.iter().map(|held| held.hash));
+            let (target, run, invocation) = (&self.flow.target, self.run.clone(), self.invocation.clone());
+            self.begun.push(Box::pin(async move {
+                let rows: Vec<CallRow> = held.iter().map(|held| held.row.clone()).collect();
+                let answer = target.call(&run, &rows, &invocation).await;
+                (held, answer)
+            }));
         }
-        let Some(held) = waiting.pop_front() else { return };
-        *busy = true;
-        let (target, run, invocation) = (&self.flow.target, self.run.clone(), self.invocation.clone());
-        self.calls.push(Box::pin(async move {
-            let rows: Vec<CallRow> = held.iter().map(|held| held.row.clone()).collect();
-            let answer = target.call(&run, &rows, &invocation).await;
-            (lane, held, answer)
-        }));
     }
 
     fn are_full(&self) -> bool {
-        self.waiting.iter().map(VecDeque::len).sum::<usize>() >= self.busy.len()
+        self.waiting.len() >= self.flow.side_by_side.max(1)
     }
 
     /// Waits for one call.
     async fn answer(&mut self) -> Result<(), Halt> {
-        let Some((lane, held, answer)) = self.calls.next().await else { return Ok(()) };
+        let Some((held, answer)) = self.begun.next().await else { return Ok(()) };
         let refused = match answer {
             Ok(refused) => refused,
             Err(failure) => {
                 // No call is dropped on its way: its target may just be saying when to come again.
-                while self.calls.next().await.is_some() {}
+                while self.begun.next().await.is_some() {}
                 return Err(failure.into());
             }
         };
         let mut refused: HashMap<usize, RowFault> = refused.into_iter().collect();
         for (place, held) in held.into_iter().enumerate() {
+            self.busy.remove(&held.hash);
             match refused.remove(&place) {
                 Some(fault) => self.refused.push((held, fault)),
                 None => self.delivered += 1,
             }
         }
-        if let Some(busy) = self.busy.get_mut(lane) {
-            *busy = false;
-        }
-        self.begin(lane);
+        self.begin();
         Ok(())
     }
 
@@ -310,13 +319,13 @@ impl<'a> Lanes<'a> {
         Ok(())
     }
 
-    /// Empties all lanes, and enters what came of it into the books.
+    /// Makes all calls, and enters what came of it into the books.
     async fn settle(&mut self, attempt: &mut Attempt<'_>) -> Worked {
-        let places: Vec<_> = self.open.keys().cloned().collect();
-        for place in &places {
-            self.close(place);
+        let groups: Vec<_> = self.open.keys().cloned().collect();
+        for group in &groups {
+            self.close(group);
         }
-        while !self.calls.is_empty() {
+        while !self.begun.is_empty() {
             self.answer().await?;
         }
         attempt.run.counts.delivered += std::mem::take(&mut self.delivered);
@@ -348,10 +357,9 @@ impl Held {
     }
 }
 
-/// Where the rows of one key go.
-fn lane_of(key: &[u8], lanes: usize) -> usize {
+/// Two keys of the same hash are taken for one, which costs no more than a wait.
+fn hash(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
-    let lanes = u64::try_from(lanes).unwrap_or(1).max(1);
-    usize::try_from(hasher.finish() % lanes).unwrap_or(0)
+    hasher.finish()
 }
