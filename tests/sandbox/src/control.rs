@@ -234,23 +234,29 @@ enum LateAnswer {
 }
 
 /// DERMS settles a message it answered 202; returns the body it would post to the platform's ack
-/// route (flow 6, contracts.md §5).
+/// route of this kind of message (flows 6, 16 and 17, contracts.md §5).
 async fn late_acks(State(sandbox): State<Shared>, request: Request) -> Outcome {
     let late: LateAck = read(request).await?;
     let id = &late.dacs_message_id;
-    let books = &sandbox.derms.enrollments;
-    let Some(devices) = books.awaiting(id) else {
-        let message = format!("No message {id} awaits its acknowledgement.");
-        return Err(Problem::new(StatusCode::NOT_FOUND, message));
-    };
     let reason = late.message.clone().unwrap_or_default();
     let (code, answer) = match late.answer {
         LateAnswer::Positive => ("SUCCESS", Answer::Positive),
         LateAnswer::Error => ("ERROR", Answer::Error(reason)),
         LateAnswer::Failure => ("FAILURE", Answer::Failure(reason)),
     };
-    let told = late.devices.told(&devices, answer.is_negative());
-    books.settle(sandbox.order.next(), id, &answer, &told);
+    let (derms, order) = (&sandbox.derms, sandbox.order.next());
+    let told = match derms.enrollments.awaiting(id) {
+        Some(devices) => {
+            let told = late.devices.told(&devices, answer.is_negative());
+            derms.enrollments.settle(order, id, &answer, &told);
+            told
+        }
+        None if derms.upserts().iter().any(|books| books.settle(order, id, &answer)) => Vec::new(),
+        None => {
+            let message = format!("No message {id} awaits its acknowledgement.");
+            return Err(Problem::new(StatusCode::NOT_FOUND, message));
+        }
+    };
     let mut body = json!({"dacsMessageId": id, "responseCode": code});
     if let Some(fields) = body.as_object_mut() {
         if let Some(message) = &late.message {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::problem::Violation;
-use crate::text::instant;
+use crate::text::{day, instant, length};
 
 /// One field of an object.
 #[derive(Debug)]
@@ -29,6 +29,14 @@ pub enum Kind {
     Time,
     /// An ISO 8601 time in UTC, spelled with `Z`.
     Utc,
+    /// A day of the calendar, `YYYY-MM-DD`.
+    Day,
+    /// An ISO 8601 duration without months and years.
+    Length,
+    /// An IANA time zone.
+    Zone,
+    /// A list of such values.
+    Each(&'static Kind),
     /// An object of this shape.
     Object(&'static [Field]),
     /// A list of objects of this shape.
@@ -80,6 +88,14 @@ fn unknown(fields: &Map<String, Value>, shape: &[Field], path: &str, found: &mut
 fn content(value: &Value, kind: &Kind, path: &str, found: &mut Vec<Violation>) {
     match kind {
         Kind::Object(shape) => object(value, shape, path, found),
+        Kind::Each(kind) => match value {
+            Value::Array(items) => {
+                for (position, item) in items.iter().enumerate() {
+                    content(item, kind, &format!("{path}[{position}]"), found);
+                }
+            }
+            _ => found.push(Violation::new(path, "must be a list")),
+        },
         Kind::List(shape) => match value {
             Value::Array(items) => {
                 for (position, item) in items.iter().enumerate() {
@@ -116,6 +132,10 @@ fn text(text: &str, kind: &Kind) -> Result<(), String> {
         Kind::Time => Ok(instant(text).map(|_| ())?),
         Kind::Utc if text.ends_with('Z') => Ok(instant(text).map(|_| ())?),
         Kind::Utc => Err("must be UTC, spelled with Z".to_owned()),
+        Kind::Day => Ok(day(text).map(|_| ())?),
+        Kind::Length => Ok(length(text)?),
+        Kind::Zone if jiff::tz::TimeZone::get(text).is_ok() => Ok(()),
+        Kind::Zone => Err("must be an IANA time zone".to_owned()),
         Kind::Text(_) if text.trim().is_empty() => Err("must not be blank".to_owned()),
         Kind::Text(most) if text.chars().count() > *most => {
             Err(format!("is {} characters long, at most {most} are taken", text.chars().count()))
@@ -172,6 +192,21 @@ mod tests {
                 "code"
             ]
         );
+    }
+
+    #[test]
+    fn days_lengths_and_zones_are_read_strictly() {
+        const SHAPE: &[Field] = &[
+            must("days", Kind::Each(&Kind::Day)),
+            must("lengths", Kind::Each(&Kind::Length)),
+            must("zone", Kind::Zone),
+        ];
+        let right = json!({"days": ["2028-02-29"], "lengths": ["PT4H", "P1DT90M", "P2W"], "zone": "America/Chicago"});
+        assert_eq!(violations(&right, SHAPE), []);
+        let wrong = json!({"days": ["2026-02-30", "2026-1-1"], "lengths": ["P1M", "PT", "4h", "P"], "zone": "Chicago"});
+        let fields: Vec<_> = violations(&wrong, SHAPE).into_iter().map(|it| it.field).collect();
+        let all = ["days[0]", "days[1]", "lengths[0]", "lengths[1]", "lengths[2]", "lengths[3]", "zone"];
+        assert_eq!(fields, all);
     }
 
     #[test]

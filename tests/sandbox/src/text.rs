@@ -1,7 +1,7 @@
 //! How the neighbours read times and numbers.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 
 /// The instant of an ISO 8601 time in the extended format **with offset**:
@@ -30,6 +30,45 @@ pub fn instant(text: &str) -> Result<Timestamp, &'static str> {
     let civil = DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, fraction)
         .map_err(|_| "no such date or time")?;
     offset.to_timestamp(civil).map_err(|_| "no such date or time")
+}
+
+/// The day of an ISO 8601 date, `YYYY-MM-DD`.
+///
+/// # Errors
+/// A sentence when the spelling is another, or there is no such day.
+pub fn day(text: &str) -> Result<Date, &'static str> {
+    let (year, month, day) = match text.split('-').collect::<Vec<_>>().as_slice() {
+        [year, month, day] => (digits(year, 4)?, digits(month, 2)?, digits(day, 2)?),
+        _ => return Err("not an ISO 8601 date (YYYY-MM-DD)"),
+    };
+    let small = |number: i32| i8::try_from(number).map_err(|_| "no such day");
+    let year = i16::try_from(year).map_err(|_| "no such day")?;
+    Date::new(year, small(month)?, small(day)?).map_err(|_| "no such day")
+}
+
+/// Whether this is an ISO 8601 duration of weeks, days, hours, minutes and seconds, in this order.
+///
+/// # Errors
+/// A sentence when it is not.
+pub fn length(text: &str) -> Result<(), &'static str> {
+    let wrong = "not an ISO 8601 duration of fixed length (such as PT4H)";
+    let rest = text.strip_prefix('P').ok_or(wrong)?;
+    let (days, time) = rest.split_once('T').map_or((rest, None), |(days, time)| (days, Some(time)));
+    let parts = |mut text: &str, units: &str| {
+        let mut units = units.chars();
+        while !text.is_empty() {
+            let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
+            let unit = number.chars().next().filter(|_| number.len() < text.len())?;
+            units.find(|known| *known == unit)?;
+            text = number.get(1..)?;
+        }
+        Some(())
+    };
+    let empty = rest.is_empty() || time == Some("");
+    if empty || parts(days, "WD").is_none() || parts(time.unwrap_or_default(), "HMS").is_none() {
+        return Err(wrong);
+    }
+    Ok(())
 }
 
 fn split_offset(text: &str) -> Result<(&str, Offset), &'static str> {

@@ -4,12 +4,14 @@ pub mod acks;
 pub mod answers;
 pub mod books;
 pub mod enroll;
+pub mod messages;
 pub mod score_rows;
 pub mod scores;
+pub mod upserts;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::post;
+use axum::routing::{post, put};
 use serde_json::{Value, json};
 
 use crate::Shared;
@@ -17,6 +19,7 @@ use acks::Acks;
 use answers::{Answers, DeviceAnswer};
 use books::Enrollments;
 use scores::Scores;
+use upserts::Upserts;
 
 /// What DERMS keeps.
 #[derive(Debug, Default)]
@@ -29,6 +32,10 @@ pub struct Derms {
     pub scores: Scores,
     /// Acknowledgements it was given.
     pub acks: Acks,
+    /// Programs and their rules.
+    pub programs: Upserts,
+    /// Aggregators.
+    pub aggregators: Upserts,
 }
 
 impl Derms {
@@ -38,9 +45,16 @@ impl Derms {
         if let Some(fields) = state.as_object_mut() {
             fields.insert("scores".to_owned(), self.scores.summary());
             fields.insert("acks".to_owned(), self.acks.state());
+            fields.insert("programRules".to_owned(), self.programs.state());
+            fields.insert("aggregators".to_owned(), self.aggregators.state());
             fields.insert("script".to_owned(), self.answers.state());
         }
         state
+    }
+
+    /// The books of messages that may be answered later.
+    pub fn upserts(&self) -> [&Upserts; 2] {
+        [&self.programs, &self.aggregators]
     }
 
     /// Forgets the books and the script.
@@ -49,6 +63,8 @@ impl Derms {
         self.enrollments.clear();
         self.scores.clear();
         self.acks.clear();
+        self.programs.clear();
+        self.aggregators.clear();
     }
 }
 
@@ -62,6 +78,8 @@ pub fn routes() -> Router<Shared> {
             post(scores::device_scores).layer(DefaultBodyLimit::disable()),
         )
         .route("/derms/acks", post(acks::acks))
+        .route("/derms/programs/{code}", put(messages::program))
+        .route("/derms/aggregators/{id}", put(messages::aggregator))
 }
 
 /// A `MsgAck` of DERMS about one message and what it tells of its devices (contracts.md §3). Its
