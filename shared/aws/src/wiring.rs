@@ -16,6 +16,7 @@ use flow::message::{BodyStore, MessageKit};
 use flow::notices::OncePerWindow;
 use flow::ports::{Clock, Depot, Notifier, Outlet, Queue, Source, Telemetry};
 use flow::stage::{ProgramEvents, Stages};
+use flow::status_answers::StatusAnswers;
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
 use flow::to_derms::{Derms, SyncCalls};
@@ -209,14 +210,29 @@ impl<'a> Wiring<'a> {
         })
     }
 
+    /// Messages to the DERMS; `lookups` has those of the flow's messages.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn to_derms(&self, lookups: &LookupBook) -> Result<Derms, BadVar> {
+        Ok(Derms { target: self.derms()?, lookups: lookups.clone() })
+    }
+
     /// The calls of a flow whose messages the DERMS acknowledges; `lookups` has [`flow::sync_ack::LOOKUPS`] and those of the
     /// message.
     ///
     /// # Errors
     /// [`BadVar`]
     pub fn sync_calls<M>(&self, lookups: &LookupBook) -> Result<SyncCalls<M>, BadVar> {
-        let derms = Derms { target: self.derms()?, lookups: lookups.clone() };
-        Ok(SyncCalls::new(derms, self.sync_request_acks(lookups)?))
+        Ok(SyncCalls::new(self.to_derms(lookups)?, self.sync_request_acks(lookups)?))
+    }
+
+    /// Answering DACS's status checks; `lookups` has DacsMessages.
+    ///
+    /// # Errors
+    /// [`BadVar`]
+    pub fn status_answers(&self, lookups: &LookupBook) -> Result<StatusAnswers, BadVar> {
+        Ok(StatusAnswers { dacs: self.dacs()?, lookups: lookups.clone() })
     }
 
     /// Bringing stages through their life in DACS; `lookups` has [`flow::stage::ProgramEvents::LOOKUPS`].

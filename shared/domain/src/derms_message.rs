@@ -3,7 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::ids::SyncRequestId;
+use crate::ids::{HeadEndSystem, NicId, SyncRequestId};
 use crate::json::{Document, Problem};
 use crate::lookups::{Lookups, Miss};
 use crate::sync_ack::Asked;
@@ -72,6 +72,11 @@ pub enum Method {
     Post,
     /// Create or replace.
     Put,
+}
+
+/// The ordering key of messages about one device. No id has a line break in it, so no two devices share one.
+pub(crate) fn device_order(head_end: &HeadEndSystem, nic: &NicId) -> String {
+    format!("{head_end}\n{nic}")
 }
 
 /// A time as the DERMS sees every one: real UTC to the millisecond, whatever offset the program system writes.

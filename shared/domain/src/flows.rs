@@ -10,22 +10,6 @@ pub enum Kind {
     Messages,
 }
 
-/// By what a late answer is recognised: the ledger of the flow that carried it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnsweredBy {
-    /// The last message that `flow` delivered in the order of the message's key: the acknowledgements are keyed by
-    /// (`dacsMessageId`, body) and ordered by `dacsMessageId`.
-    Order {
-        /// The flow of the acknowledgements.
-        flow: &'static str,
-    },
-    /// The message of `flow` with the same key.
-    Message {
-        /// The flow of the answers.
-        flow: &'static str,
-    },
-}
-
 /// A flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow {
@@ -33,8 +17,10 @@ pub struct Flow {
     pub name: &'static str,
     /// What starts it.
     pub kind: Kind,
-    /// The flow that brings its answers, where the target may answer later.
-    pub answered_by: Option<AnsweredBy>,
+    /// The flow that brings its answers, where the target may answer later. An answer is recognised in its ledger, as the
+    /// last message that it delivered in the order of the message's key: acknowledgements are keyed by (`dacsMessageId`,
+    /// body) and ordered by `dacsMessageId`.
+    pub answered_by: Option<&'static str>,
 }
 
 impl Flow {
@@ -59,7 +45,7 @@ const fn messages(name: &'static str) -> Flow {
 }
 
 const fn acknowledged(name: &'static str, flow: &'static str) -> Flow {
-    Flow { name, kind: Kind::Messages, answered_by: Some(AnsweredBy::Order { flow }) }
+    Flow { name, kind: Kind::Messages, answered_by: Some(flow) }
 }
 
 /// All of them, in the order of contracts.md §2.
@@ -81,11 +67,7 @@ pub const FLOWS: [Flow; 21] = [
     files("ouai-dacs-kwh-avoided"),
     messages("derms-dacs-program-rules-ack"),
     messages("derms-dacs-aggregators-ack"),
-    Flow {
-        name: "dacs-derms-device-status-check",
-        kind: Kind::Messages,
-        answered_by: Some(AnsweredBy::Message { flow: "derms-dacs-device-status-ack" }),
-    },
+    acknowledged("dacs-derms-device-status-check", "derms-dacs-device-status-ack"),
     messages("derms-dacs-device-status-ack"),
     messages("dacs-derms-event-opt-out"),
     messages("dacs-derms-customer-unavailability"),
@@ -103,7 +85,6 @@ mod tests {
         for (place, flow) in FLOWS.iter().enumerate() {
             assert_eq!(FLOWS.iter().position(|other| other.name == flow.name), Some(place), "{}", flow.name);
             let Some(by) = flow.answered_by else { continue };
-            let (AnsweredBy::Order { flow: by } | AnsweredBy::Message { flow: by }) = by;
             assert_eq!(Flow::named(by).map(|by| by.kind), Some(Kind::Messages), "{}", flow.name);
         }
     }

@@ -175,6 +175,8 @@ ids! {
     SubstationId(120) "substationId" "A substation of the network model."
     RuleId(120) "ruleId" "A rule of a program."
     AggregatorId(120) "aggregatorId" "An aggregator: who reaches many devices for the utility."
+    CommunicationId(30) "communicationId" "A communication of the program system about one device (`transactionID` in its own calls)."
+    UnavailabilityId(120) "unavailabilityId" "A time in which a device is not to be reserved."
     DrmsInstanceId(120) "drmsInstanceId" "One DERMS installation of several."
 }
 

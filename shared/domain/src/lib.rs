@@ -34,7 +34,9 @@ pub mod sync_flag;
 // Messages.
 pub mod aggregator;
 pub mod derms_message;
+pub mod device_status;
 pub mod enrollment_sync;
+pub mod event_opt_out;
 pub mod event_status;
 pub mod json;
 pub mod msg_ack;
@@ -45,3 +47,4 @@ pub mod program_rules;
 pub mod stage;
 pub mod sync_ack;
 pub mod sync_request;
+pub mod unavailability;

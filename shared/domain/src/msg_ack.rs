@@ -136,6 +136,20 @@ impl MsgAck {
         Self { ack_type: envelope.ack_type, when: Some(when), responses }
     }
 
+    /// As bad as the worst that it says, of the message as a whole or of a record.
+    #[must_use]
+    pub fn worst(&self) -> ResponseCode {
+        self.responses.iter().map(|response| response.response_code).fold(self.ack_type, ResponseCode::max)
+    }
+
+    /// The reasons that it gives, together.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        let negative = self.responses.iter().filter(|response| !response.response_code.is_success());
+        let said = negative.filter_map(|response| response.value.as_deref());
+        said.filter(|value| !value.starts_with("delivered=")).collect::<Vec<_>>().join("; ")
+    }
+
     /// Reads an acknowledgement. Order and unknown members don't matter; `ackType` and every `responseCode` must be
     /// there, and what is there must be well-formed.
     ///
@@ -222,6 +236,14 @@ mod tests {
         let ack = MsgAck::new(envelope, "2026-07-01T13:00:00-05:00".parse().unwrap(), vec![refused]);
         assert_eq!(serde_json::to_string(&ack).unwrap(), SAMPLE);
         assert_eq!(MsgAck::parse(SAMPLE.as_bytes()).unwrap(), ack);
+    }
+
+    #[test]
+    fn an_ack_is_as_bad_as_its_worst_response_and_gives_all_reasons() {
+        let ack = MsgAck::parse(SAMPLE.as_bytes()).unwrap();
+        assert_eq!((ack.worst(), ack.reasons().as_str()), (ResponseCode::Error, "no such service point"));
+        let good = MsgAck { ack_type: ResponseCode::Success, when: None, responses: Vec::new() };
+        assert_eq!((good.worst(), good.reasons().as_str()), (ResponseCode::Success, ""));
     }
 
     #[test]

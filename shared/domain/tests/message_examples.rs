@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 
 use domain::aggregator::Aggregator;
 use domain::derms_message::DermsMessage;
+use domain::device_status::{DeviceStatusAck, StatusCheck};
 use domain::enrollment_sync::EnrollmentSync;
+use domain::event_opt_out::EventOptOut;
 use domain::event_status::EventStatus;
 use domain::json::{Document, Problem};
 use domain::program_rules::ProgramRules;
 use domain::sync_ack::SyncAck;
+use domain::unavailability::Unavailability;
 
 /// Pointer and reason of every fault, by file.
 type Faults = BTreeMap<String, Vec<(String, String)>>;
@@ -68,6 +71,10 @@ const FLOWS: &[(&str, Check)] = &[
     ("dacs-derms-enrollment-sync", message::<EnrollmentSync>),
     ("dacs-derms-program-rules", message::<ProgramRules>),
     ("dacs-derms-aggregators", message::<Aggregator>),
+    ("dacs-derms-device-status-check", message::<StatusCheck>),
+    ("dacs-derms-event-opt-out", message::<EventOptOut>),
+    ("dacs-derms-customer-unavailability", message::<Unavailability>),
+    ("derms-dacs-device-status-ack", |body| DeviceStatusAck::from_document(&Document::parse(body)?).map(drop)),
     ("derms-dacs-enrollment-ack", |body| SyncAck::parse(body).map(drop)),
     ("derms-dacs-program-rules-ack", |body| SyncAck::from_document(&Document::parse(body)?).map(drop)),
     ("derms-dacs-event-status", |body| EventStatus::parse(body).map(drop)),

@@ -11,6 +11,7 @@
 //! device_calls  telling DACS of devices in a program event
 //! dead_letters  what no flow has dealt with
 //! derms_ack  telling the DERMS what became of its message or file
+//! status_answers   telling DACS whether a device can be reached
 //! to_derms   messages of DACS to the DERMS, and what it says of them
 //! target     calls to a neighbour: rate, retry, deadline
 //! trigger    what starts a flow, as plain data
@@ -36,6 +37,7 @@ pub mod notices;
 pub mod operate;
 pub mod ports;
 pub mod stage;
+pub mod status_answers;
 pub mod suite;
 pub mod sync_ack;
 pub mod target;

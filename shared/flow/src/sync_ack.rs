@@ -66,20 +66,33 @@ impl SyncRequestAcks {
     /// # Errors
     /// [`Failure::Rejected`] when DACS refuses it for good; "not yet" is transient.
     pub async fn send(&self, id: &str, call: &Call, invocation: &Invocation) -> Result<Acknowledged, Failure> {
-        let answer = self.dacs.call(call, invocation.deadline).await?;
-        let lookups = self.lookups.current().await?;
-        let verdict = |number: Option<u32>| lookups.dacs_messages().verdict(number);
-        match sync_request::read_answer(answer.status, &answer.body, &verdict) {
-            sync_request::Answer::Done => Ok(Acknowledged::Now),
-            sync_request::Answer::AlreadyDone => Ok(Acknowledged::Before),
-            sync_request::Answer::NotYet(refusal) => Err(Transient::new(reason(answer.status, &refusal)).into()),
-            sync_request::Answer::Refused(refusal) => Err(Rejected::new(id, reason(answer.status, &refusal)).into()),
-            sync_request::Answer::Unclear if (400..500).contains(&answer.status) => {
-                Err(Rejected::new(id, format!("DACS answered {}", answer.status)).into())
-            }
-            sync_request::Answer::Unclear => {
-                Err(Transient::new(format!("DACS answered {} to an acknowledgement", answer.status)).into())
-            }
+        tell(&self.dacs, &self.lookups, (id, call), invocation).await
+    }
+}
+
+/// Makes `call` to DACS, which tells it something about `id` and may have been made before.
+///
+/// # Errors
+/// [`Failure::Rejected`] when DACS refuses it for good; "not yet" is transient.
+pub(crate) async fn tell(
+    dacs: &TargetClient,
+    lookups: &LookupBook,
+    (id, call): (&str, &Call),
+    invocation: &Invocation,
+) -> Result<Acknowledged, Failure> {
+    let answer = dacs.call(call, invocation.deadline).await?;
+    let lookups = lookups.current().await?;
+    let verdict = |number: Option<u32>| lookups.dacs_messages().verdict(number);
+    match sync_request::read_answer(answer.status, &answer.body, &verdict) {
+        sync_request::Answer::Done => Ok(Acknowledged::Now),
+        sync_request::Answer::AlreadyDone => Ok(Acknowledged::Before),
+        sync_request::Answer::NotYet(refusal) => Err(Transient::new(reason(answer.status, &refusal)).into()),
+        sync_request::Answer::Refused(refusal) => Err(Rejected::new(id, reason(answer.status, &refusal)).into()),
+        sync_request::Answer::Unclear if (400..500).contains(&answer.status) => {
+            Err(Rejected::new(id, format!("DACS answered {}", answer.status)).into())
+        }
+        sync_request::Answer::Unclear => {
+            Err(Transient::new(format!("DACS answered {} to {}", answer.status, call.path)).into())
         }
     }
 }

@@ -145,6 +145,49 @@ impl<M: Synchronization + Send + Sync> MessageCalls for SyncCalls<M> {
     }
 }
 
+/// The call of a flow whose messages nobody acknowledges to DACS: a refusal is a notification (flows 20 and 21).
+pub struct OneWayCalls<M> {
+    derms: Derms,
+    message: PhantomData<fn() -> M>,
+}
+
+impl<M> OneWayCalls<M> {
+    /// The messages `M` to `derms`.
+    #[must_use]
+    pub fn new(derms: Derms) -> Self {
+        Self { derms, message: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<M: DermsMessage + Send + Sync> MessageCalls for OneWayCalls<M> {
+    async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure> {
+        let message: M = stored(body)?;
+        if let Said::Now(ack) = self.derms.tell(&message, context).await?
+            && !ack.worst().is_success()
+        {
+            return Err(Rejected::new(message.message_key(), refusal(&ack)).into());
+        }
+        Ok(Forwarded::Taken(json!({ "messageKey": message.message_key(), "status": "DELIVERED" })))
+    }
+
+    fn negative(&self, _: &[u8], _: Ground, _: &str) -> Option<Value> {
+        None
+    }
+
+    async fn answer(&self, _: &Value, _: &Context<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// A negative answer in words, for people and the ledger: what the DERMS says of ids and codes, at most 200 characters.
+#[must_use]
+pub fn refusal(ack: &MsgAck) -> String {
+    let said: String = ack.reasons().chars().filter(|c| !c.is_control()).take(200).collect();
+    let colon = if said.is_empty() { "" } else { ": " };
+    format!("the DERMS refused the message{colon}{said}")
+}
+
 /// What the DERMS's immediate answer means for the sync request.
 fn answered<M: Synchronization>(ack: &MsgAck, message: &M) -> Result<Forwarded, Failure> {
     let ack = SyncAck::from_msg_ack(ack, message.sync_request_id(), &message.devices());

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::dacs::enrollments::Refusal;
 use crate::dacs::inbox;
 use crate::dacs::sync_requests::Standing;
 use crate::derms::answers::{Answer, Devices, Line, Unknown};
@@ -33,6 +34,7 @@ pub fn routes() -> Router<Shared> {
         .route("/control/dacs/sync-requests", post(sync_requests))
         .route("/control/dacs/program-events", post(program_events))
         .route("/control/dacs/unknown-devices", put(unknown_devices))
+        .route("/control/dacs/enrollment-refusals", post(enrollment_refusals))
         .route("/control/dacs/inbox", get(inbox::get))
         .route("/control/dacs/inbox/{*key}", put(inbox::put).layer(DefaultBodyLimit::max(inbox::LIMIT)))
         .route("/control/derms", get(derms))
@@ -174,6 +176,13 @@ async fn unknown_devices(State(sandbox): State<Shared>, request: Request) -> Out
     Ok(ok(&answer))
 }
 
+async fn enrollment_refusals(State(sandbox): State<Shared>, request: Request) -> Outcome {
+    let refusal: Refusal = read(request).await?;
+    let answer = json!(refusal);
+    sandbox.dacs.enrollments.refuse(refusal);
+    Ok(ok(&answer))
+}
+
 async fn derms(State(sandbox): State<Shared>) -> Response {
     ok(&sandbox.derms.state())
 }
@@ -234,7 +243,7 @@ enum LateAnswer {
 }
 
 /// DERMS settles a message it answered 202; returns the body it would post to the platform's ack
-/// route of this kind of message (flows 6, 16 and 17, contracts.md §5).
+/// route of this kind of message (flows 6, 16, 17 and 19, contracts.md §5).
 async fn late_acks(State(sandbox): State<Shared>, request: Request) -> Outcome {
     let late: LateAck = read(request).await?;
     let id = &late.dacs_message_id;
@@ -251,7 +260,7 @@ async fn late_acks(State(sandbox): State<Shared>, request: Request) -> Outcome {
             derms.enrollments.settle(order, id, &answer, &told);
             told
         }
-        None if derms.upserts().iter().any(|books| books.settle(order, id, &answer)) => Vec::new(),
+        None if derms.upserts().iter().any(|(_, books)| books.settle(order, id, &answer)) => Vec::new(),
         None => {
             let message = format!("No message {id} awaits its acknowledgement.");
             return Err(Problem::new(StatusCode::NOT_FOUND, message));

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::json::Problem;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 pub use door::accept;
@@ -125,6 +125,14 @@ pub trait MessageCalls: Send + Sync {
 
     /// The negative acknowledgement for a message that will not be delivered, where the contract has one.
     fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value>;
+
+    /// When the message is given up at the latest, where that may be earlier than the retry limit says (contracts.md §8).
+    ///
+    /// # Errors
+    /// [`Transient`] when nobody can say now.
+    async fn deadline(&self, _body: &[u8]) -> Result<Option<Timestamp>, Transient> {
+        Ok(None)
+    }
 
     /// Tells the source what became of its message.
     ///

@@ -196,10 +196,13 @@ impl Work<'_> {
             Ok(Forwarded::Answered(answer)) => return Ok(Step::Tell(answered(answer))),
             Ok(Forwarded::Later(delay)) => return Ok(Step::Later(delay)),
             Err(Failure::Rejected(rejected)) => (Ground::Business, MessageState::Refused, rejected.reason),
-            Err(Failure::Transient(fault)) if self.is_to_be_given_up() => {
+            Err(Failure::Transient(fault)) => {
+                let deadline = self.calls.deadline(&body).await?;
+                if !self.is_to_be_given_up() && deadline.is_none_or(|deadline| self.kit.clock.now() < deadline) {
+                    return Err(fault);
+                }
                 (Ground::Technical, MessageState::Failed, fault.chain())
             }
-            Err(Failure::Transient(fault)) => return Err(fault),
         };
         let ack = self.calls.negative(&body, ground, &reason).unwrap_or(Value::Null);
         Ok(Step::Tell(Answered { ack, ends, reason: Some(reason) }))

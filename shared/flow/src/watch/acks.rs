@@ -3,12 +3,12 @@
 //! A message that its target took and answers later is an open matter. The flow that brings the answers knows nothing of
 //! it: what it has delivered is in its own ledger, and is looked up here, once the answer is due (decision 12).
 
-use domain::flows::{AnsweredBy, FLOWS, Flow};
+use domain::flows::{FLOWS, Flow};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::WatchKit;
 use crate::Transient;
-use crate::ledger::message::{LastDelivered, Message, MessageState, group};
+use crate::ledger::message::{LastDelivered, group};
 use crate::ledger::open::{Matter, Open};
 use crate::ledger::{Committed, Seen};
 use crate::ports::{Audience, Notice, Write};
@@ -47,7 +47,7 @@ pub async fn report_missing_acks(kit: &WatchKit, invocation: &Invocation) -> Res
 async fn unanswered(
     kit: &WatchKit,
     flow: &Flow,
-    by: AnsweredBy,
+    by: &str,
     invocation: &Invocation,
 ) -> Result<Vec<Seen<Open>>, Transient> {
     let mut missing = Vec::new();
@@ -63,12 +63,7 @@ async fn unanswered(
 }
 
 /// Closes the matters of messages that were reported and whose answer has come since.
-async fn close_late_ones(
-    kit: &WatchKit,
-    flow: &Flow,
-    by: AnsweredBy,
-    invocation: &Invocation,
-) -> Result<(), Transient> {
+async fn close_late_ones(kit: &WatchKit, flow: &Flow, by: &str, invocation: &Invocation) -> Result<(), Transient> {
     let mut after = None;
     loop {
         let (overdue, next) = kit.open(flow.name, Matter::Overdue, after, kit.limits.derms_ack).await?;
@@ -84,7 +79,7 @@ async fn close_late_ones(
 async fn close_answered(
     kit: &WatchKit,
     flow: &Flow,
-    by: AnsweredBy,
+    by: &str,
     open: Vec<Seen<Open>>,
 ) -> Result<Vec<Seen<Open>>, Transient> {
     let answered = answered(kit, by, &open).await?;
@@ -95,26 +90,13 @@ async fn close_answered(
 }
 
 /// Of each matter: whether an answer was delivered since it was asked for.
-async fn answered(kit: &WatchKit, by: AnsweredBy, open: &[Seen<Open>]) -> Result<Vec<bool>, Transient> {
-    let ids = open.iter().map(|open| open.value.id.as_str());
-    match by {
-        AnsweredBy::Order { flow } => {
-            let keys: Vec<_> = ids.map(|id| LastDelivered::key(flow, &group(id))).collect();
-            let last = kit.ledger.get_all::<LastDelivered>(&keys).await?;
-            let since = |last: Option<Seen<LastDelivered>>, open: &Open| {
-                last.and_then(|last| last.value.at).is_some_and(|at| at >= open.asked)
-            };
-            Ok(last.into_iter().zip(open).map(|(last, open)| since(last, &open.value)).collect())
-        }
-        AnsweredBy::Message { flow } => {
-            let keys: Vec<_> = ids.map(|id| Message::key(flow, id)).collect();
-            let answers = kit.ledger.get_all::<Message>(&keys).await?;
-            let taken = |answer: Option<Seen<Message>>| {
-                answer.is_some_and(|answer| answer.value.state == MessageState::Delivered)
-            };
-            Ok(answers.into_iter().map(taken).collect())
-        }
-    }
+async fn answered(kit: &WatchKit, by: &str, open: &[Seen<Open>]) -> Result<Vec<bool>, Transient> {
+    let keys: Vec<_> = open.iter().map(|open| LastDelivered::key(by, &group(&open.value.id))).collect();
+    let last = kit.ledger.get_all::<LastDelivered>(&keys).await?;
+    let since = |last: Option<Seen<LastDelivered>>, open: &Open| {
+        last.and_then(|last| last.value.at).is_some_and(|at| at >= open.asked)
+    };
+    Ok(last.into_iter().zip(open).map(|(last, open)| since(last, &open.value)).collect())
 }
 
 /// Whoever changes the message at this moment, such as its source that sends it again, closes the matter as well.
@@ -136,10 +118,9 @@ where
     stream::iter(items.map(work)).buffer_unordered(SIDE_BY_SIDE).try_for_each(async |_| Ok(())).await
 }
 
-fn notice(kit: &WatchKit, flow: &Flow, by: AnsweredBy, missing: &[Seen<Open>]) -> Notice {
-    let (AnsweredBy::Order { flow: from } | AnsweredBy::Message { flow: from }) = by;
+fn notice(kit: &WatchKit, flow: &Flow, by: &str, missing: &[Seen<Open>]) -> Notice {
     let mut text = format!(
-        "Flow: {}\nTheir answers come through: {from}\nMessages without an answer for {} minutes: {}\n",
+        "Flow: {}\nTheir answers come through: {by}\nMessages without an answer for {} minutes: {}\n",
         flow.name,
         kit.limits.derms_ack.as_mins(),
         missing.len(),

@@ -10,8 +10,9 @@ use flow::derms_ack::DermsAcks;
 use flow::memory::{CONFIG, Targets, World};
 use flow::ports::{Call, Payload};
 use flow::stage::{ProgramEvents, Stages};
+use flow::status_answers::StatusAnswers;
 use flow::sync_ack::{AckCalls, ReadAck};
-use flow::to_derms::{Derms, SyncCalls};
+use flow::to_derms::{Derms, OneWayCalls, SyncCalls};
 use flow::trigger::{HttpReply, HttpRequest, Reply, Trigger};
 use serde_json::Value;
 
@@ -42,6 +43,10 @@ const fn acknowledgement(name: &'static str) -> Flow {
     Flow { name, id: "/dacsMessageId", derms: None, dacs: Some("/syncRequestId") }
 }
 
+const fn one_way(name: &'static str, id: &'static str) -> Flow {
+    Flow { name, id, derms: Some("/dacsMessageId"), dacs: None }
+}
+
 /// All of them.
 pub const FLOWS: &[Flow] = &[
     synchronization(dacs_derms_enrollment_sync::NAME, "/sendDetails/syncRequestId"),
@@ -57,6 +62,15 @@ pub const FLOWS: &[Flow] = &[
         derms: Some("/MsgAck/responses/response/0/id"),
         dacs: None,
     },
+    Flow {
+        name: derms_dacs_device_status_ack::NAME,
+        id: "/dacsMessageId",
+        derms: None,
+        dacs: Some("/responseDetail/transactionID"),
+    },
+    one_way(dacs_derms_device_status_check::NAME, "/sendDetails/communicationId"),
+    one_way(dacs_derms_event_opt_out::NAME, "/communicationId"),
+    one_way(dacs_derms_customer_unavailability::NAME, "/communicationId"),
 ];
 
 /// A message flow in a world of its own, whose neighbours take everything.
@@ -109,15 +123,45 @@ impl Door {
                 use derms_dacs_event_status::{Flow, LOOKUPS};
                 Flow { kit: kit(LOOKUPS), calls: self.event_status_calls(LOOKUPS) }.handle(trigger, invocation).await
             }
+            derms_dacs_device_status_ack::NAME => {
+                use derms_dacs_device_status_ack::{Calls, Flow, LOOKUPS};
+                let calls = Calls { answers: self.status_answers(LOOKUPS) };
+                Flow { kit: kit(LOOKUPS), calls }.handle(trigger, invocation).await
+            }
+            dacs_derms_device_status_check::NAME => {
+                use dacs_derms_device_status_check::{Calls, Flow, LOOKUPS};
+                let calls = Calls { derms: self.to_derms(LOOKUPS), answers: self.status_answers(LOOKUPS) };
+                Flow { kit: kit(LOOKUPS), calls }.handle(trigger, invocation).await
+            }
+            dacs_derms_event_opt_out::NAME => {
+                use dacs_derms_event_opt_out::{Calls, Flow, LOOKUPS};
+                let calls = Calls { derms: OneWayCalls::new(self.to_derms(LOOKUPS)), stages: world.ledger() };
+                Flow { kit: kit(LOOKUPS), calls }.handle(trigger, invocation).await
+            }
+            dacs_derms_customer_unavailability::NAME => {
+                use dacs_derms_customer_unavailability::{Flow, LOOKUPS};
+                let calls = OneWayCalls::new(self.to_derms(LOOKUPS));
+                Flow { kit: kit(LOOKUPS), calls }.handle(trigger, invocation).await
+            }
             other => panic!("{other} has no arm here"),
         };
         handled.unwrap()
     }
 
     fn sync_calls<M: Synchronization>(&self, names: &'static [&'static str]) -> SyncCalls<M> {
-        let (world, lookups) = (&self.world, self.world.lookups(self.name, names));
-        let acks = world.sync_request_acks(&lookups, "25.4".parse().unwrap(), self.dacs.clone());
-        SyncCalls::new(Derms { target: world.target("derms", self.derms.clone()), lookups }, acks)
+        let lookups = self.world.lookups(self.name, names);
+        let acks = self.world.sync_request_acks(&lookups, "25.4".parse().unwrap(), self.dacs.clone());
+        SyncCalls::new(self.to_derms(names), acks)
+    }
+
+    fn to_derms(&self, names: &'static [&'static str]) -> Derms {
+        let target = self.world.target("derms", self.derms.clone());
+        Derms { target, lookups: self.world.lookups(self.name, names) }
+    }
+
+    fn status_answers(&self, names: &'static [&'static str]) -> StatusAnswers {
+        let dacs = self.world.target("dacs", self.dacs.clone());
+        StatusAnswers { dacs, lookups: self.world.lookups(self.name, names) }
     }
 
     fn ack_calls(&self, read: ReadAck) -> AckCalls {

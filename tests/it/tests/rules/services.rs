@@ -60,7 +60,7 @@ fn watch_changes_open_matters_and_held_runs_and_reads_no_message_of_a_customer()
     let own = ["watch#*", "*#open", "*#run#*", "*#notices"];
     assert_eq!(partitions("watch", "dynamodb:PutItem"), set(&own));
     assert_eq!(partitions("watch", "dynamodb:DeleteItem"), set(&own));
-    let read = ["*#runs", "*#last#*", "derms-dacs-device-status-ack#message#*"];
+    let read = ["*#runs", "*#last#*"];
     assert_eq!(partitions("watch", "dynamodb:GetItem"), &set(&own) | &set(&read));
     for (action, on) in rights("watch") {
         let service = action.split(':').next().unwrap();

@@ -162,8 +162,12 @@ fn a_role_reaches_only_the_prefixes_of_its_flow() {
 }
 
 /// The flows that share the stages of events, and whether they write them.
-const STAGES: [(&str, bool); 3] =
-    [("derms-dacs-event-status", true), ("derms-dacs-device-reservation", true), ("derms-dacs-device-outcome", false)];
+const STAGES: [(&str, bool); 4] = [
+    ("derms-dacs-event-status", true),
+    ("derms-dacs-device-reservation", true),
+    ("derms-dacs-device-outcome", false),
+    ("dacs-derms-event-opt-out", false),
+];
 
 #[test]
 fn a_role_reaches_only_its_partitions_of_the_ledger() {

@@ -1,5 +1,7 @@
 //! DACS, the program system (contracts.md §4). One file per group of calls.
 
+pub mod device_status;
+pub mod enrollments;
 pub mod inbox;
 mod measurements;
 pub mod participations;
@@ -18,6 +20,8 @@ use serde_json::{Value, json};
 use crate::clock::locked;
 use crate::problem::Problem;
 use crate::{Config, Release, Shared, json_response};
+use device_status::DeviceStatuses;
+use enrollments::Enrollments;
 use inbox::Inbox;
 use participations::Participations;
 use program_events::ProgramEvents;
@@ -38,6 +42,10 @@ pub struct Dacs {
     pub program_events: ProgramEvents,
     /// Which devices are reserved for them, and what those did.
     pub participations: Participations,
+    /// Requests for enrollments and unenrollments.
+    pub enrollments: Enrollments,
+    /// Answers to questions whether a device can be reached.
+    pub device_statuses: DeviceStatuses,
 }
 
 impl Dacs {
@@ -49,6 +57,8 @@ impl Dacs {
             inbox: Inbox::default(),
             program_events: ProgramEvents::default(),
             participations: Participations::default(),
+            enrollments: Enrollments::default(),
+            device_statuses: DeviceStatuses::default(),
         }
     }
 
@@ -59,6 +69,8 @@ impl Dacs {
             fields.insert("release".to_owned(), json!(self.release().to_string()));
             fields.insert("programEvents".to_owned(), self.program_events.state());
             fields.insert("participations".to_owned(), self.participations.state());
+            fields.insert("enrollments".to_owned(), self.enrollments.state());
+            fields.insert("deviceStatuses".to_owned(), self.device_statuses.state());
         }
         state
     }
@@ -79,6 +91,8 @@ impl Dacs {
         self.inbox.clear();
         self.program_events.clear();
         self.participations.clear();
+        self.enrollments.clear();
+        self.device_statuses.clear();
     }
 }
 
@@ -94,6 +108,9 @@ pub fn routes() -> Router<Shared> {
         .route(&format!("{events}Participation/postEventOutcome"), post(participations::outcomes))
         .route("/dacs/rest/apis/common/sync/syncRequest/{id}", patch(sync_requests::patch))
         .route(&format!("{enrollments}/postAcknowledgement"), post(sync_requests::post_acknowledgement))
+        .route(&format!("{enrollments}/enroll"), post(enrollments::enroll))
+        .route(&format!("{enrollments}/unenroll"), post(enrollments::unenroll))
+        .route("/dacs/rest/apis/cross/digitalAssets/controllableDeviceStatus/response", post(device_status::response))
 }
 
 async fn health() -> Response {

@@ -80,6 +80,40 @@ const AGGREGATOR: &[Field] = &[
     may("gateway", Kind::Object(GATEWAY)),
 ];
 
+// "`communicationId` ≤30": DACS's `transactionID`.
+const COMMUNICATION: Kind = Kind::Text(30);
+
+const DEVICE_INFO: &[Field] = &[
+    may("division", Kind::Text(120)),
+    may("deviceType", ID),
+    may("specification", ID),
+    must("headEndSystem", Kind::Text(50)),
+    must("nicid", Kind::Text(100)),
+];
+
+const STATUS_CHECK: &[Field] = &[must("dacsMessageId", COMMUNICATION), must("DeviceInfo", Kind::Object(DEVICE_INFO))];
+
+const OPT_OUT: &[Field] = &[
+    must("dacsMessageId", COMMUNICATION),
+    must("eventId", Kind::Text(120)),
+    must("stageId", Kind::Text(120)),
+    must("headEndSystem", Kind::Text(50)),
+    must("nicId", Kind::Text(100)),
+    must("optOutDateTimeISO", Kind::Utc),
+    may("reason", ID),
+];
+
+const UNAVAILABILITY: &[Field] = &[
+    must("dacsMessageId", COMMUNICATION),
+    must("unavailabilityId", Kind::Text(120)),
+    must("action", Kind::Code(&["ADD", "UPDATE", "CANCEL"])),
+    must("headEndSystem", Kind::Text(50)),
+    must("nicId", Kind::Text(100)),
+    must("startDateTimeISO", Kind::Utc),
+    must("endDateTimeISO", Kind::Utc),
+    may("reason", ID),
+];
+
 /// Answers `PUT /derms/programs/{code}`.
 pub async fn program(state: State<Shared>, path: Path<String>, request: Request) -> Result<Response, Problem> {
     let body = message(request).await?;
@@ -100,6 +134,30 @@ pub async fn aggregator(state: State<Shared>, path: Path<String>, request: Reque
     named_in_the_path(&body, "aggregatorId", &path.0, &mut found);
     not_backwards(&body, "", ("effectiveDate", "expirationDate"), &mut found);
     taken(&state, &state.derms.aggregators, (&["dacsMessageId"], &["aggregatorId"]), body, found)
+}
+
+/// Answers `POST /derms/status_check`.
+pub async fn status_check(state: State<Shared>, request: Request) -> Result<Response, Problem> {
+    let body = message(request).await?;
+    let found = violations(&body, STATUS_CHECK);
+    taken(&state, &state.derms.status_checks, (&["dacsMessageId"], &["dacsMessageId"]), body, found)
+}
+
+/// Answers `POST /derms/event_opt_out`.
+pub async fn event_opt_out(state: State<Shared>, request: Request) -> Result<Response, Problem> {
+    let body = message(request).await?;
+    let found = violations(&body, OPT_OUT);
+    let about = &["eventId", "stageId", "headEndSystem", "nicId"];
+    taken(&state, &state.derms.opt_outs, (&["dacsMessageId"], about), body, found)
+}
+
+/// Answers `POST /derms/device_unavailability`.
+pub async fn device_unavailability(state: State<Shared>, request: Request) -> Result<Response, Problem> {
+    let body = message(request).await?;
+    let mut found = violations(&body, UNAVAILABILITY);
+    not_backwards(&body, "", ("startDateTimeISO", "endDateTimeISO"), &mut found);
+    let id = &["dacsMessageId", "action"];
+    taken(&state, &state.derms.unavailabilities, (id, &["unavailabilityId"]), body, found)
 }
 
 fn named_in_the_path(body: &Value, name: &str, path: &str, found: &mut Vec<Violation>) {

@@ -36,6 +36,12 @@ pub struct Derms {
     pub programs: Upserts,
     /// Aggregators.
     pub aggregators: Upserts,
+    /// Questions whether a device can be reached.
+    pub status_checks: Upserts,
+    /// Devices withdrawn from stages.
+    pub opt_outs: Upserts,
+    /// Times in which devices are not to be reserved.
+    pub unavailabilities: Upserts,
 }
 
 impl Derms {
@@ -45,16 +51,23 @@ impl Derms {
         if let Some(fields) = state.as_object_mut() {
             fields.insert("scores".to_owned(), self.scores.summary());
             fields.insert("acks".to_owned(), self.acks.state());
-            fields.insert("programRules".to_owned(), self.programs.state());
-            fields.insert("aggregators".to_owned(), self.aggregators.state());
+            for (name, books) in self.upserts() {
+                fields.insert(name.to_owned(), books.state());
+            }
             fields.insert("script".to_owned(), self.answers.state());
         }
         state
     }
 
-    /// The books of messages that may be answered later.
-    pub fn upserts(&self) -> [&Upserts; 2] {
-        [&self.programs, &self.aggregators]
+    /// The books of messages beside enrollments, by the names under which they are shown.
+    pub fn upserts(&self) -> [(&'static str, &Upserts); 5] {
+        [
+            ("programRules", &self.programs),
+            ("aggregators", &self.aggregators),
+            ("statusChecks", &self.status_checks),
+            ("optOuts", &self.opt_outs),
+            ("unavailabilities", &self.unavailabilities),
+        ]
     }
 
     /// Forgets the books and the script.
@@ -63,8 +76,7 @@ impl Derms {
         self.enrollments.clear();
         self.scores.clear();
         self.acks.clear();
-        self.programs.clear();
-        self.aggregators.clear();
+        self.upserts().into_iter().for_each(|(_, books)| books.clear());
     }
 }
 
@@ -80,6 +92,9 @@ pub fn routes() -> Router<Shared> {
         .route("/derms/acks", post(acks::acks))
         .route("/derms/programs/{code}", put(messages::program))
         .route("/derms/aggregators/{id}", put(messages::aggregator))
+        .route("/derms/status_check", post(messages::status_check))
+        .route("/derms/event_opt_out", post(messages::event_opt_out))
+        .route("/derms/device_unavailability", post(messages::device_unavailability))
 }
 
 /// A `MsgAck` of DERMS about one message and what it tells of its devices (contracts.md §3). Its
