@@ -30,6 +30,13 @@ impl Flow {
         FLOWS.iter().find(|flow| flow.name == name)
     }
 
+    /// Whether the key of its messages is a sync request of the program system, which hears what became of it
+    /// (contracts.md §2: flows 2, 3 and 5).
+    #[must_use]
+    pub fn carries_sync_requests(&self) -> bool {
+        matches!(self.name, "dacs-derms-program-rules" | "dacs-derms-aggregators" | "dacs-derms-enrollment-sync")
+    }
+
     /// The flows of one kind.
     pub fn of(kind: Kind) -> impl Iterator<Item = &'static Self> {
         FLOWS.iter().filter(move |flow| flow.kind == kind)

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use domain::flows::{AnsweredBy, FLOWS, Flow, Kind};
+use domain::flows::{FLOWS, Flow, Kind};
 use domain::sync_ack::SyncAck;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -166,7 +166,7 @@ async fn give_up_message(
 ) -> Result<(), Transient> {
     let Seen { value: mut message, rev } = seen;
     let mut reason = "given up: its function has not dealt with it for longer than the retry limit".to_owned();
-    if matches!(flow.answered_by, Some(AnsweredBy::Order { .. }))
+    if flow.carries_sync_requests()
         && let Err(refused) = tell_dacs(kit, &message, &reason, invocation).await?
     {
         reason = format!("{reason}; DACS was not told: {refused}");

@@ -3,11 +3,14 @@
 
 use domain::aggregator::Aggregator;
 use domain::derms_message::DermsMessage;
+use domain::device_status::{DeviceStatusAck, StatusCheck};
 use domain::enrollment_sync::EnrollmentSync;
+use domain::event_opt_out::EventOptOut;
 use domain::event_status::EventStatus;
 use domain::json::{Told, outline};
 use domain::program_rules::ProgramRules;
 use domain::sync_ack::SyncAck;
+use domain::unavailability::Unavailability;
 
 /// One message flow.
 #[derive(Clone, Copy)]
@@ -135,6 +138,49 @@ pub(crate) const MESSAGES: &[Message] = &[
         title: "Acknowledgement of an aggregator's set-up, as the DERMS sends it",
         outline: || outline(SyncAck::from_document),
         notes: &[("/dacsMessageId", "The syncRequestId of the message about the aggregator that is answered"), REASON],
+        ..PLAIN
+    },
+    Message {
+        flow: "dacs-derms-device-status-check",
+        title: "Whether a device can be reached, as the program system asks",
+        outline: || outline(StatusCheck::from_document),
+        notes: &[
+            ("/sendDetails/communicationId", "What makes two messages the same; the answer carries it"),
+            ("/sendDetails/deviceInfo/headEndSystem", "By lookup HeadEndSystem"),
+            ("/sendDetails/deviceInfo/nicid", "Messages of one device are kept in order"),
+        ],
+        ..PLAIN
+    },
+    Message {
+        flow: "derms-dacs-device-status-ack",
+        title: "Whether a device can be reached, as the DERMS answers",
+        outline: || outline(DeviceStatusAck::from_document),
+        notes: &[("/dacsMessageId", "The communicationId of the status check that is answered")],
+        ..PLAIN
+    },
+    Message {
+        flow: "dacs-derms-event-opt-out",
+        title: "A device that is withdrawn from a stage, as the program system sends it",
+        outline: || outline(EventOptOut::from_document),
+        beyond: "days that do not exist",
+        notes: &[
+            ("/communicationId", "What makes two messages the same"),
+            ("/externalIdentifier", "The stage"),
+            ("/headEndSystem", "By lookup HeadEndSystem"),
+            ("/nicId", "Messages of one device are kept in order"),
+        ],
+        ..PLAIN
+    },
+    Message {
+        flow: "dacs-derms-customer-unavailability",
+        title: "A time in which a device is not to be reserved, as the program system sends it",
+        outline: || outline(Unavailability::from_document),
+        beyond: "days that do not exist, and an end that is not after its start",
+        notes: &[
+            ("/communicationId", "With the action, what makes two messages the same"),
+            ("/headEndSystem", "By lookup HeadEndSystem"),
+            ("/nicId", "Messages of one device are kept in order"),
+        ],
         ..PLAIN
     },
 ];

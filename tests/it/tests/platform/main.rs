@@ -16,6 +16,7 @@ mod devices;
 mod files;
 mod gateway;
 mod intake;
+mod journeys;
 mod kill;
 mod kwh;
 mod lookups;
