@@ -12,6 +12,7 @@
     reason = "a test may fail where it stands"
 )]
 
+mod device_messages;
 mod devices;
 mod files;
 mod gateway;
