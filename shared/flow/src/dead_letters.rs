@@ -1,5 +1,5 @@
 //! Dead letters: what came to a flow a thousand times and was never dealt with, because its function does not run or cannot
-//! write to its ledger (decision 14).
+//! write to its ledger (decision 16).
 //!
 //! Giving up is decided by the ledger, never by a receive count. So a letter goes back into its flow's queue while its run
 //! or message is within the retry limit; past that it is given up here, as the flow itself would have: its source is
