@@ -23,7 +23,7 @@ help: ## list these verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: demo
-demo: build ## run all flows on real files and messages, good and bad, and print what became of them
+demo: build ## run the flows on real files and messages, good and bad, and print what became of them
 	@$(LOCAL) demo
 
 .PHONY: test

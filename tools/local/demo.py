@@ -1,4 +1,4 @@
-"""`make demo`: all flows on real files and messages, good and bad, and an account of what became of them.
+"""`make demo`: the flows on real files and messages, good and bad, and an account of what became of them.
 
 The account is what the platform says: its ledger, reject files and notices. It is then compared, field by field, with
 what was sent and with what the neighbours hold: the DERMS's and DACS's books, and DACS's inbox.
