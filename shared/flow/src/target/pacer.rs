@@ -107,7 +107,10 @@ impl Pacer {
                 self.hear_of_pause(rate.map(|rate| rate.value.paused_until).unwrap_or_default());
             }
             until(clock, slot).await;
-            if self.is_usable(slot, clock.now()) {
+            // The first slot of a block is used however late it has become, unless a pause has voided it: where looking
+            // takes long, or timers are late, no call would ever be made otherwise.
+            let now = if is_first { slot } else { clock.now() };
+            if self.is_usable(slot, now) {
                 return Ok(());
             }
         }
