@@ -74,14 +74,15 @@ impl Bench {
         }
     }
 
-    /// Everything that is in sight, once.
-    async fn work(&self) {
+    /// Everything that is in sight, once; whether there was anything.
+    async fn work(&self) -> bool {
         let deliveries = self.world.queue.take(10);
         let reply = self.flow.handle(Trigger::Queue(deliveries.clone()), self.world.invocation("worker")).await;
         let Reply::Batch { failed } = reply.unwrap() else { panic!("no batch") };
         for delivery in deliveries.iter().filter(|delivery| !failed.contains(&delivery.message_id)) {
             self.world.queue.remove(delivery.receipt.as_ref().unwrap());
         }
+        !deliveries.is_empty()
     }
 
     /// Works for so long; what waits is looked at when it comes in sight.
@@ -90,9 +91,15 @@ impl Bench {
         while self.world.queue.next_visible().is_some_and(|next| next <= end) {
             let next = self.world.queue.next_visible().unwrap();
             self.world.clock.set(next.max(self.world.clock.now()));
-            self.work().await;
+            // What is in sight may still be kept back by another message of its group.
+            if !self.work().await {
+                self.world.clock.advance(Duration::from_secs(1));
+                if self.world.clock.now() > end {
+                    break;
+                }
+            }
         }
-        self.world.clock.set(end);
+        self.world.clock.set(end.max(self.world.clock.now()));
     }
 
     async fn send(&self, message: Value) {
