@@ -69,12 +69,24 @@ impl Acks {
         let mut acks = locked(&self.0);
         let ack = acks.entry(id).or_default();
         ack.calls = ack.calls.saturating_add(1);
-        if ack.history.last().is_some_and(|last| last.body == body) {
+        if ack.history.last().is_some_and(|last| without_times(&last.body) == without_times(&body)) {
             ack.repeats = ack.repeats.saturating_add(1);
             return;
         }
         ack.effects = ack.effects.saturating_add(1);
         ack.history.push(Entry { order, body });
+    }
+}
+
+/// What an acknowledgement says, whenever it says it: one that is made again has a time of its own.
+fn without_times(body: &Value) -> Value {
+    match body {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "whenISO" | "responseTimeISO"));
+            Value::Object(fields.map(|(name, value)| (name.clone(), without_times(value))).collect())
+        }
+        Value::Array(items) => items.iter().map(without_times).collect(),
+        scalar => scalar.clone(),
     }
 }
 
