@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use flow::ledger::run::RunState;
 use flow::ports::Metadata;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_run};
+use super::files::{Dress, File, Files, Row, Settled, Shape, check_run, check_sent};
 use super::{FlowId, Workload, plan};
-use crate::engine::seconds;
 use crate::neighbours::SyncState;
 use crate::schedule::Setting;
 
@@ -77,26 +76,9 @@ impl Workload for AckFiles {
     fn check(&self, setting: &Setting, broken: &mut Vec<String>) {
         for settled in &self.files.settled(setting, broken) {
             check_run(setting, settled, broken);
-            check_state(setting, settled, broken);
+            check_sent(setting, settled, (COLUMNS, SPELLING, setting.longest_outage()), broken);
             check_sync_requests(setting, settled, broken);
         }
-    }
-}
-
-fn check_state(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<String>) {
-    let (run, file) = (&settled.run, settled.file);
-    let header_holds = !file.dress.spelled || allows_spelling(setting, run, COLUMNS, SPELLING);
-    let some_good = file.rows.iter().any(|row| row.good);
-    let expected: &[RunState] = match file.shape {
-        Shape::Whole if header_holds && some_good => &[RunState::Delivered],
-        Shape::BrokenOff => &[RunState::Delivered, RunState::Rejected],
-        _ => &[RunState::Rejected],
-    };
-    let overtaken = run.state == RunState::Superseded && settled.overwritten;
-    let given_up = run.state == RunState::GivenUp && setting.longest_outage() > seconds(30 * 60);
-    if !expected.contains(&run.state) && !overtaken && !given_up {
-        let why = run.reason.clone().unwrap_or_default();
-        broken.push(format!("run {} of {} ended as {:?} ({why}); expected {expected:?}", run.id, file.key, run.state));
     }
 }
 

@@ -263,6 +263,30 @@ pub fn check_run(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<Stri
     check_rejects(setting, settled, &about, broken);
 }
 
+/// How the run of a file whose rows are sent had to end, under the lookup that it was pinned to; the target was down for so
+/// long at most.
+pub fn check_sent(
+    setting: &Setting,
+    settled: &Settled<'_>,
+    (columns, spelling, outage): (&str, &str, Micros),
+    broken: &mut Vec<String>,
+) {
+    let (run, file) = (&settled.run, settled.file);
+    let header_holds = !file.dress.spelled || allows_spelling(setting, run, columns, spelling);
+    let some_good = file.rows.iter().any(|row| row.good);
+    let expected: &[RunState] = match file.shape {
+        Shape::Whole if header_holds && some_good => &[RunState::Delivered],
+        Shape::BrokenOff => &[RunState::Delivered, RunState::Rejected],
+        _ => &[RunState::Rejected],
+    };
+    let overtaken = run.state == RunState::Superseded && settled.overwritten;
+    let given_up = run.state == RunState::GivenUp && outage > seconds(30 * 60);
+    if !expected.contains(&run.state) && !overtaken && !given_up {
+        let why = run.reason.clone().unwrap_or_default();
+        broken.push(format!("run {} of {} ended as {:?} ({why}); expected {expected:?}", run.id, file.key, run.state));
+    }
+}
+
 /// "rows: the header and the rejected rows byte for byte", "reasons.csv: line, column, reason".
 fn check_rejects(setting: &Setting, settled: &Settled<'_>, about: &str, broken: &mut Vec<String>) {
     let (run, file) = (&settled.run, settled.file);

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use flow::ledger::run::RunState;
 use flow::ports::Metadata;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run};
+use super::files::{Dress, File, Files, Row, Settled, Shape, check_order, check_run, check_sent};
 use super::{FlowId, Workload, plan};
-use crate::engine::seconds;
 use crate::neighbours::ScoreSet;
 use crate::schedule::Setting;
 
@@ -93,7 +92,7 @@ impl Workload for Scores {
         for settled in &settled {
             check_run(setting, settled, broken);
             let set = sets.remove(&settled.run.id.to_string()).unwrap_or_default();
-            check_state(setting, settled, broken);
+            check_sent(setting, settled, (COLUMNS, SPELLING, setting.neighbours.derms.outages.longest()), broken);
             check_set(settled, &set, broken);
             if let Some(place) = set.complete {
                 effects.push((place, settled));
@@ -106,24 +105,6 @@ impl Workload for Scores {
         let effects: Vec<&Settled<'_>> = effects.into_iter().map(|(_, settled)| settled).collect();
         check_order(setting, &effects, broken);
         check_books(setting, &effects, broken);
-    }
-}
-
-/// How the run had to end.
-fn check_state(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<String>) {
-    let (run, file) = (&settled.run, settled.file);
-    let header_holds = !file.dress.spelled || allows_spelling(setting, run, COLUMNS, SPELLING);
-    let some_good = file.rows.iter().any(|row| row.good);
-    let expected: &[RunState] = match file.shape {
-        Shape::Whole if header_holds && some_good => &[RunState::Delivered],
-        Shape::BrokenOff => &[RunState::Delivered, RunState::Rejected],
-        _ => &[RunState::Rejected],
-    };
-    let overtaken = run.state == RunState::Superseded && settled.overwritten;
-    let given_up = run.state == RunState::GivenUp && setting.neighbours.derms.outages.longest() > seconds(30 * 60);
-    if !expected.contains(&run.state) && !overtaken && !given_up {
-        let why = run.reason.clone().unwrap_or_default();
-        broken.push(format!("run {} of {} ended as {:?} ({why}); expected {expected:?}", run.id, file.key, run.state));
     }
 }
 
