@@ -73,6 +73,11 @@ impl Aws {
         locked(&self.objects).furthest.load(Ordering::Relaxed)
     }
 
+    /// Takes where each reading of a made object began.
+    pub fn take_starts(&self) -> Vec<u64> {
+        std::mem::take(&mut *locked(&locked(&self.objects).starts))
+    }
+
     /// The contents of the ledger's items with this sort key.
     pub fn ledger(&self, sort: &str) -> Vec<serde_json::Value> {
         locked(&self.table).bodies(sort)

@@ -34,6 +34,9 @@ struct Arguments {
     /// How often large files are measured, for the median.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How often a score file's function is killed; each time the lease has to run out.
+    #[arg(long, default_value_t = 3)]
+    kills: u64,
     /// How long a file function may take, in seconds. After a kill its message comes back ten seconds later.
     #[arg(long, default_value_t = 120)]
     timeout: u64,
@@ -58,7 +61,7 @@ enum Measurement {
     Files,
     /// A target that takes so many calls a second, and one that asks for a pause.
     Rate,
-    /// A score file whose function is killed three times.
+    /// A score file whose function is killed again and again.
     Kills,
 }
 
@@ -118,6 +121,7 @@ fn setup(arguments: &Arguments, binaries: Binaries) -> Result<Setup, Fault> {
         size: arguments.size,
         rounds: arguments.rounds,
         starts: 20,
+        kills: arguments.kills,
         messages: 3000,
         records: 60_000,
         simulated: 1_000_000,

@@ -38,6 +38,8 @@ pub struct Setup {
     pub rounds: usize,
     /// How many cold starts.
     pub starts: usize,
+    /// How often the function of a large file is killed.
+    pub kills: u64,
     /// How many messages.
     pub messages: u64,
     /// Records of the files that are held to a rate.

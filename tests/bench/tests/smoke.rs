@@ -29,6 +29,7 @@ fn setup() -> Result<Setup, Fault> {
         size: 9_000_000,
         rounds: 1,
         starts: 1,
+        kills: 3,
         messages: 20,
         records: 400,
         simulated: 8000,

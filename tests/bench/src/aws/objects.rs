@@ -1,8 +1,8 @@
 //! Objects, some of which are not there: made when they are read, or known by their digest alone.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -99,8 +99,10 @@ pub struct Objects {
     pub(super) uploads: BTreeMap<String, Upload>,
     digested: Vec<String>,
     number: u64,
-    /// The furthest byte of any object that was handed out.
+    /// The furthest byte of any made object that was handed out.
     pub(super) furthest: Arc<AtomicU64>,
+    /// Where each reading of such an object began.
+    pub(super) starts: Mutex<Vec<u64>>,
 }
 
 impl Objects {

@@ -69,6 +69,7 @@ fn get(objects: &Objects, place: &Place<'_>, query: &Fields, headers: &HeaderMap
     let body = match &object.stored {
         Stored::Made(content) => {
             let (mut at, furthest) = (from, Arc::clone(&objects.furthest));
+            locked(&objects.starts).push(from);
             let pieces = Arc::clone(content).range(from, to).inspect(move |piece| {
                 at += u64::try_from(piece.len()).unwrap_or(0);
                 furthest.fetch_max(at, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! A score file through the real binary, which is killed in the middle three times; then the books have to balance.
+//! A score file through the real binary, which is killed in the middle again and again; then the books have to balance.
 //!
 //! ```text
 //! file   ├──────── ✕ killed        lease runs out, the queue shows the message again
@@ -19,11 +19,13 @@ use crate::clock;
 use crate::content::{Content, Expected, Kind, expect};
 use crate::function::{Function, SCORES, succeeded};
 use crate::report::{Figure, decimals, mebibytes, seconds};
+use crate::runtime::Answer;
 use crate::{Fault, events};
 
+const MEMORY: u64 = 32 << 20;
 const KEY: &str = "device-score/SDCSE_killed.csv";
-/// After how many quarters of the file it is killed.
-const QUARTERS: [u64; 3] = [1, 2, 3];
+/// A segment, what its last part may exceed it by, and what lies in buffers on the way.
+const REPEATED: u64 = 16 << 20;
 /// What the queue's visibility is longer than the function's timeout.
 const BEYOND_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -39,43 +41,95 @@ pub async fn run(setup: &Setup) -> Result<Vec<Figure>, Fault> {
         let content = Arc::clone(&content);
         move || expect(&content)
     });
-    let bar = setup.progress("kill -9 and again", content.size() >> 20);
     let started = clock::instant();
-    let mut turn = 0;
-    for quarter in QUARTERS {
-        turn += 1;
-        let begun = clock::instant();
-        let function = start(setup, &stage).await?;
-        let event = events::file(("outbox", KEY, &version), content.size(), turn);
-        let handling = function.runtime.invoke(request_id(setup, &function), event, setup.timeout);
-        tokio::select! {
-            answer = handling => {
-                succeeded(answer?)?;
-                return Err("the file was done before the function could be killed".into());
-            }
-            () = reached(&stage, content.size() * quarter / 4, &bar) => {}
-        }
-        function.kill().await?;
-        if !setup.retry_at_once {
-            tokio::time::sleep((setup.timeout + BEYOND_TIMEOUT).saturating_sub(begun.elapsed())).await;
-        }
+    let bar = setup.progress("kill -9 and again", content.size() >> 20);
+    let mut file = File { setup, stage: &stage, size: content.size(), version, bar, turn: 0, high_water: 0, again: 0 };
+    for kill in 1..=setup.kills {
+        file.until_killed(content.size() / (setup.kills + 1) * kill).await?;
     }
-    let high_water = finish(setup, &stage, (&content, &version), turn).await?;
-    bar.finish_and_clear();
-    let wall = started.elapsed();
-    let mut figures = balance(&stage, &content, &expecting.await?)?;
-    figures.push(Figure::told("killed: VmHWM of the last process", mebibytes(high_water)));
+    file.until_done().await?;
+    file.bar.finish_and_clear();
+    let (wall, attempts, high_water, again) = (started.elapsed(), file.turn, file.high_water, file.again);
+    let mut figures = balance(setup.kills, &stage, &content, &expecting.await?)?;
+    figures.push(Figure::held("killed: VmHWM of any process", mebibytes(high_water), "≤ 32 MiB", high_water <= MEMORY));
+    let most = format!("≤ {}: a segment, and what was on its way", mebibytes(REPEATED));
+    figures.push(Figure::held("killed: read again after a kill, at most", mebibytes(again), most, again <= REPEATED));
+    figures.push(Figure::told("killed: attempts", attempts.to_string()));
     figures.push(Figure::told("killed: on the clock, waits for leases included", seconds(wall)));
     Ok(figures)
 }
 
-async fn start(setup: &Setup, stage: &Stage) -> Result<Function, Fault> {
-    Function::start(&setup.binaries, SCORES, &stage.surroundings).await
+/// The file on its way.
+struct File<'a> {
+    setup: &'a Setup,
+    stage: &'a Stage,
+    size: u64,
+    version: String,
+    bar: indicatif::ProgressBar,
+    /// Attempts so far.
+    turn: u32,
+    /// The largest of all processes, in bytes.
+    high_water: u64,
+    /// The most that was read again after a kill, in bytes.
+    again: u64,
 }
 
-/// Each delivery from a queue has another request id; repeats of an asynchronous invocation share one.
-fn request_id(setup: &Setup, function: &Function) -> String {
-    if setup.retry_at_once { "the-same".to_owned() } else { function.runtime.request_id() }
+impl File<'_> {
+    /// Works until `offset` is read, and is killed there.
+    async fn until_killed(&mut self, offset: u64) -> Result<(), Fault> {
+        let begun = clock::instant();
+        let function = self.start().await?;
+        let before = self.stage.aws.read_up_to();
+        tokio::select! {
+            answer = self.invoke(&function) => {
+                succeeded(answer?)?;
+                return Err("the attempt ended before the function could be killed".into());
+            }
+            () = reached(self.stage, offset, &self.bar) => {}
+        }
+        self.looked_at(&function, before);
+        function.kill().await?;
+        if !self.setup.retry_at_once {
+            tokio::time::sleep((self.setup.timeout + BEYOND_TIMEOUT).saturating_sub(begun.elapsed())).await;
+        }
+        self.turn += 1;
+        Ok(())
+    }
+
+    /// One attempt after another, as many as the time limit needs.
+    async fn until_done(&mut self) -> Result<(), Fault> {
+        let function = self.start().await?;
+        let before = self.stage.aws.read_up_to();
+        loop {
+            let answer = succeeded(self.invoke(&function).await?)?;
+            self.turn += 1;
+            if is_done(&answer.body.unwrap_or_default()) {
+                self.looked_at(&function, before);
+                return function.kill().await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    async fn start(&self) -> Result<Function, Fault> {
+        Function::start(&self.setup.binaries, SCORES, &self.stage.surroundings).await
+    }
+
+    async fn invoke(&self, function: &Function) -> Result<Answer, Fault> {
+        let event = events::file(("outbox", KEY, &self.version), self.size, self.turn + 1);
+        // Each delivery from a queue has another request id; repeats of an asynchronous invocation share one.
+        let id = if self.setup.retry_at_once { "the-same".to_owned() } else { function.runtime.request_id() };
+        function.runtime.invoke(id, event, self.setup.timeout).await
+    }
+
+    /// How large the process became, and from where it went on.
+    fn looked_at(&mut self, function: &Function, before: u64) {
+        self.high_water = self.high_water.max(function.high_water());
+        let starts = self.stage.aws.take_starts();
+        // The beginning is read by every attempt that has no checkpoint yet.
+        let from = starts.iter().copied().filter(|from| *from > 0).min().unwrap_or(0);
+        self.again = self.again.max(before.saturating_sub(from));
+    }
 }
 
 async fn reached(stage: &Stage, offset: u64, bar: &indicatif::ProgressBar) {
@@ -85,29 +139,8 @@ async fn reached(stage: &Stage, offset: u64, bar: &indicatif::ProgressBar) {
     }
 }
 
-async fn finish(
-    setup: &Setup,
-    stage: &Stage,
-    (content, version): (&Arc<Content>, &str),
-    mut turn: u32,
-) -> Result<u64, Fault> {
-    let function = start(setup, stage).await?;
-    loop {
-        turn += 1;
-        let event = events::file(("outbox", KEY, version), content.size(), turn);
-        let answer = function.runtime.invoke(request_id(setup, &function), event, setup.timeout).await?;
-        let answer = succeeded(answer)?;
-        if is_done(&answer.body.unwrap_or_default()) {
-            let high_water = function.high_water();
-            function.kill().await?;
-            return Ok(high_water);
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
 /// DERMS's books, the reject files and the ledger, each against what the generator says.
-fn balance(stage: &Stage, content: &Content, expected: &Expected) -> Result<Vec<Figure>, Fault> {
+fn balance(kills: u64, stage: &Stage, content: &Content, expected: &Expected) -> Result<Vec<Figure>, Fault> {
     let derms = stage.sandbox.as_ref().ok_or("no sandbox")?.derms();
     let sets = derms.pointer("/scores/sets").and_then(Value::as_object).ok_or("DERMS has no sets")?;
     let landed = derms.pointer("/scores/landed").and_then(Value::as_array).map_or(0, Vec::len);
@@ -132,7 +165,7 @@ fn balance(stage: &Stage, content: &Content, expected: &Expected) -> Result<Vec<
     let books = ledger(stage);
     let rows = format!("rows {} = delivered {} + rejected {bad}", content.rows(), expected.valid.rows);
     Ok(vec![
-        Figure::held(format!("killed three times, {of} GB: DERMS's books"), value, "the generator's digest", whole),
+        Figure::held(format!("killed {kills} times, {of} GB: DERMS's books"), value, "the generator's digest", whole),
         Figure::held("killed: reject files", rejected.1, format!("exactly the {bad} bad rows and lines"), rejected.0),
         Figure::held("killed: the run's books", books.clone(), rows.clone(), books == rows),
     ])

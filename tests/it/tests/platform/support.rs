@@ -296,6 +296,11 @@ impl Platform {
         self.tell(reqwest::Method::DELETE, &format!("faults/{id}"), "").await;
     }
 
+    /// How the platform reaches a neighbour: `url`, and `secret`, its credentials.
+    pub fn neighbour(&self, name: &str) -> &Value {
+        &self.facts["neighbours"][name]
+    }
+
     fn sandbox(&self) -> &str {
         self.facts["neighbours"]["sandbox"]["url"].as_str().expect("the neighbours are the sandbox's")
     }
