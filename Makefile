@@ -80,7 +80,7 @@ runs: $(READY) ## list the latest file runs, with their books; FLOW= of one flow
 run: $(READY) ## show one file run; ID= as `make runs` and notices name it
 	@$(OPERATOR) run '$(ID)'
 
-.PHONY: release discard replay
+.PHONY: release discard replay drop-answers
 release: $(READY) ## deliver a held run without its rejected rows; ID=
 	@$(OPERATOR) release '$(ID)'
 
@@ -89,6 +89,9 @@ discard: $(READY) ## do not deliver a held run, or leave one that was given up a
 
 replay: $(READY) ## send what a run that was given up has not delivered; ID=
 	@$(OPERATOR) replay '$(ID)'
+
+drop-answers: $(READY) ## leave a delivered file whose acknowledgements do not come at that; ID=
+	@$(OPERATOR) drop-answers '$(ID)'
 
 .PHONY: messages message resend drop-message
 messages: $(READY) ## list the messages that were refused, have failed, or wait for their answer; FLOW=, STACK=

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The columns are an allow-list: a file with any other column is rejected, so that device data never leaves. A row that
-//! is rejected will never reach OUAI, so its sync request turns to Error (contracts.md §8). Files are taken one at a time,
-//! in order of arrival.
+//! is rejected will never reach OUAI, so its sync request turns to Error (contracts.md §8). Those that are delivered are
+//! listed: OUAI acknowledges them in files of its own, and `watch` misses what does not come (decision 17). Files are
+//! taken one at a time, in order of arrival.
 
 use std::sync::Arc;
 
@@ -45,7 +46,9 @@ pub fn tell(acks: SyncRequestAcks) -> TellSource {
 /// [`HeaderFault`] naming every column that is missing, doubled or not on the list.
 pub fn open(header: &Record<'_>, lookups: &Lookups) -> Result<Sheet, HeaderFault> {
     let file = ExtractSheet::open(header, &lookups.spelling("enrollment-sync"))?;
-    Ok(Sheet::of(file, ExtractSheet::columns, ExtractSheet::check))
+    let ids = file.clone();
+    let sheet = Sheet::of(file, ExtractSheet::columns, ExtractSheet::check);
+    Ok(Sheet { id: Some(Box::new(move |record| ids.id(record))), ..sheet })
 }
 
 /// The answer for a rejected row: its sync request turns to Error, if its id can be read.

@@ -1,5 +1,6 @@
 use domain::sync_request::DacsRelease;
-use flow::memory::{Targets, World};
+use flow::ledger::open::Matter;
+use flow::memory::{REJECTS, Targets, World};
 use flow::ports::Payload;
 use serde_json::{Value, json};
 
@@ -14,6 +15,11 @@ fn row(id: &str, action: &str) -> String {
 
 /// Drops an extract; what stands in OUAI's inbox then, and what DACS was told.
 async fn dropped(header: &str, rows: &[String]) -> (Option<String>, Vec<Value>) {
+    let (_, arrived, told) = world_after(header, rows).await;
+    (arrived, told)
+}
+
+async fn world_after(header: &str, rows: &[String]) -> (World, Option<String>, Vec<Value>) {
     let world = World::new("2026-07-02T10:00:00Z".parse().unwrap());
     let dacs = Targets::answering(200, "");
     let acks = SyncRequestAcks {
@@ -30,7 +36,8 @@ async fn dropped(header: &str, rows: &[String]) -> (Option<String>, Vec<Value>) 
         let Payload::Json(body) = call.payload else { panic!("no JSON") };
         serde_json::from_slice(&body).unwrap()
     });
-    (arrived, told.collect())
+    let told = told.collect();
+    (world, arrived, told)
 }
 
 #[tokio::test]
@@ -55,4 +62,15 @@ async fn a_device_column_rejects_the_file_so_that_no_device_data_leaves() {
     let header = format!("{HEADER},nicId");
     let row = row("10000000000001", "ENROLL").replace('\n', ",nic-1\n");
     assert_eq!(dropped(&header, &[row]).await, (None, vec![]));
+}
+
+#[tokio::test]
+async fn the_sync_requests_that_reached_ouai_are_listed_and_awaited_but_no_row_of_an_initial_load() {
+    let initial = row("", "ENROLL").replace("F1IC", "F1IL");
+    let rows = [row("10000000000001", "ENROLL"), row("10000000000002", "REPLACE"), initial];
+    let (world, ..) = world_after(HEADER, &rows).await;
+    let lists: Vec<_> = world.objects.keys(REJECTS).into_iter().filter(|key| key.contains("/ids/")).collect();
+    let listed: Vec<_> = lists.iter().map(|key| world.objects.bytes(REJECTS, key).unwrap()).collect();
+    assert_eq!(listed, ["10000000000001\n"]);
+    assert!(matches!(world.open(NAME).as_slice(), [(Matter::AwaitingAck, _)]), "{:?}", world.open(NAME));
 }

@@ -64,6 +64,7 @@ pub fn to_calls(neighbours: Neighbours, gate: FinalStage, lookups: LookupBook) -
         target: Arc::new(DeviceCalls { dacs, lookups, path: POST_EVENT_OUTCOME, write: Arc::new(write) }),
         gate: Some(Arc::new(gate)),
         ack: Some(AckFile { open: open_names, acks: derms }),
+        is_answer: false,
     }
 }
 

@@ -69,6 +69,7 @@ pub fn to_calls(neighbours: Neighbours, (ledger, clock): (Ledger, Arc<dyn Clock>
         target: Arc::new(DeviceCalls { dacs, lookups, path: RESERVE_DEVICE, write: Arc::new(write) }),
         gate: Some(Arc::new(gate)),
         ack: Some(AckFile { open: open_names, acks: derms }),
+        is_answer: false,
     }
 }
 

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A sync request that was acknowledged before is done (contracts.md §8). A negative acknowledgement carries its
-//! exception; one without a number gets the configured default.
+//! exception; one without a number gets the configured default. What DACS has taken is listed, so that `watch` sees what
+//! is missing (decision 17).
 
 use std::sync::Arc;
 
@@ -35,7 +36,8 @@ pub type Flow = ToCallsFlow;
 pub fn to_calls(acks: SyncRequestAcks, side_by_side: usize) -> FileToCalls {
     let default = acks.exception;
     let open = move |header: &Record<'_>, lookups: &Lookups, _: &Run| open(header, lookups, default);
-    FileToCalls { open: Box::new(open), rows_per_call: 1, side_by_side, target: Arc::new(acks), gate: None, ack: None }
+    let (open, target) = (Box::new(open), Arc::new(acks));
+    FileToCalls { open, rows_per_call: 1, side_by_side, target, gate: None, ack: None, is_answer: true }
 }
 
 /// Understands the header of an acknowledgement file.

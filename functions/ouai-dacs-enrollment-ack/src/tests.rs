@@ -63,3 +63,18 @@ async fn one_that_was_acknowledged_before_is_done_and_one_that_dacs_refuses_is_i
     assert!(reasons.contains("3,,\"DACS answered 400, message number 20023\""), "{reasons}");
     assert!(reasons.contains("4,syncRequestId,"), "{reasons}");
 }
+
+#[tokio::test]
+async fn the_sync_requests_that_dacs_has_heard_of_are_listed_the_negative_ones_too() {
+    let rows = "10000000000001,SUCCESS,,,\n10000000000002,ERROR,7,42,no meter\n10000000000009,SUCCESS,,,\n10000000000404,SUCCESS,,,\n";
+    let (world, ..) = dropped(rows).await;
+    let lists: Vec<_> = world.objects.keys("rejects").into_iter().filter(|key| key.contains("/ids/")).collect();
+    let listed = world.objects.bytes("rejects", &lists[0]).unwrap().to_vec();
+    let mut listed: Vec<_> = String::from_utf8(listed).unwrap().lines().map(str::to_owned).collect();
+    listed.sort();
+    assert_eq!(
+        (lists.len(), listed),
+        (1, ["10000000000001", "10000000000002", "10000000000009"].map(Into::into).into())
+    );
+    assert_eq!(world.open(NAME), [], "nobody answers an answer");
+}

@@ -1,11 +1,12 @@
 //! What nobody starts is looked after every five minutes, for all flows: file runs that are held for too long, messages
-//! whose answer does not come, files that were expected.
+//! and files whose answers do not come, files that were expected.
 //!
 //! ```text
 //! schedule ─▶ is it my turn? ─┬─ discard holds past their limit ──┐
 //!                             ├─ report missing answers           ├─▶ people, metrics
 //!                             ├─ check expected files ────────────┤
-//!                             └─ tell kept notices ───────────────┘
+//!                             ├─ tell kept notices ───────────────┤
+//!                             └─ compare files with their answers ┘
 //! ```
 //!
 //! A duty that fails does not keep the others from being done; it is done again the next time.
@@ -13,7 +14,10 @@
 use flow::Transient;
 use flow::ports::UnitReport;
 use flow::trigger::Invocation;
-use flow::watch::{WatchKit, check_expected_files, discard_expired_holds, report_missing_acks, tell_kept_notices};
+use flow::watch::{
+    WatchKit, check_expected_files, discard_expired_holds, report_missing_acks, report_missing_file_acks,
+    tell_kept_notices,
+};
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +48,8 @@ impl Watch {
             report_missing_acks(&self.kit, &invocation).await,
             check_expected_files(&self.kit, &invocation).await,
             tell_kept_notices(&self.kit, &invocation).await,
+            // The last one: it may take as long as there is time.
+            report_missing_file_acks(&self.kit, &invocation).await,
         ];
         let fault = done.into_iter().find_map(Result::err);
         let now = self.kit.clock.now();

@@ -64,13 +64,12 @@ impl<'a> Wiring<'a> {
     /// # Errors
     /// [`BadVar`]
     pub fn file_kit(&self, lookups: &'static [&'static str]) -> Result<FileKit, BadVar> {
-        let bucket = self.vars.text("REJECTS_BUCKET")?;
         Ok(FileKit {
             flow: self.flow,
             in_order: true,
             ledger: self.ledger.clone(),
             source: self.source(),
-            rejects: RejectStore { outlet: self.outlet(&bucket), source: self.source(), bucket },
+            rejects: self.rejects()?,
             queue: self.queue()?,
             notifier: self.notifier.clone(),
             telemetry: self.telemetry(),
@@ -135,7 +134,8 @@ impl<'a> Wiring<'a> {
     /// [`BadVar`]
     pub fn watch_kit(&self, lookups: &'static [&'static str]) -> Result<WatchKit, BadVar> {
         let hours = SignedDuration::from_hours(self.vars.number::<u32>("HOLD_LIMIT_HOURS")?.into());
-        let minutes = SignedDuration::from_mins(self.vars.number::<u32>("DERMS_ACK_LIMIT_MINUTES")?.into());
+        let derms_ack = SignedDuration::from_mins(self.vars.number::<u32>("DERMS_ACK_LIMIT_MINUTES")?.into());
+        let ouai_ack = SignedDuration::from_mins(self.vars.number::<u32>("OUAI_ACK_LIMIT_MINUTES")?.into());
         Ok(WatchKit {
             ledger: self.ledger.clone(),
             notifier: self.notifier.clone(),
@@ -143,7 +143,8 @@ impl<'a> Wiring<'a> {
             telemetry: self.telemetry(),
             clock: self.clock.clone(),
             lookups: self.lookups(lookups)?,
-            limits: WatchLimits { hold: hours, derms_ack: minutes },
+            rejects: self.rejects()?,
+            limits: WatchLimits { hold: hours, derms_ack, ouai_ack },
         })
     }
 
@@ -309,6 +310,11 @@ impl<'a> Wiring<'a> {
     #[must_use]
     pub fn clock(&self) -> Arc<dyn Clock> {
         self.clock.clone()
+    }
+
+    fn rejects(&self) -> Result<RejectStore, BadVar> {
+        let bucket = self.vars.text("REJECTS_BUCKET")?;
+        Ok(RejectStore { outlet: self.outlet(&bucket), source: self.source(), bucket })
     }
 
     fn outlet(&self, bucket: &str) -> Arc<dyn Outlet> {

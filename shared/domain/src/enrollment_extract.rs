@@ -81,6 +81,11 @@ impl ExtractSheet {
         self.read(record).map(|_| ())
     }
 
+    /// The sync request of a valid row, by which it is acknowledged; nothing in an initial load.
+    pub fn id<'a>(&self, record: &Record<'a>) -> Option<&'a str> {
+        optional(self.0.readable(record, 0)?)
+    }
+
     /// The sync request that a rejected row leaves without an answer, where its id can be read (contracts.md §8: "it
     /// will never reach OUAI: its sync request → Error with the reason").
     ///

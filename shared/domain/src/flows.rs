@@ -17,9 +17,9 @@ pub struct Flow {
     pub name: &'static str,
     /// What starts it.
     pub kind: Kind,
-    /// The flow that brings its answers, where the target may answer later. An answer is recognised in its ledger, as the
-    /// last message that it delivered in the order of the message's key: acknowledgements are keyed by (`dacsMessageId`,
-    /// body) and ordered by `dacsMessageId`.
+    /// The flow that brings its answers, where the target may answer later. The answer of a message is recognised in its
+    /// ledger, as the last message that it delivered in the order of the message's key: acknowledgements are keyed by
+    /// (`dacsMessageId`, body) and ordered by `dacsMessageId`. Those of a file are the rows that it delivered.
     pub answered_by: Option<&'static str>,
 }
 
@@ -47,6 +47,10 @@ const fn files(name: &'static str) -> Flow {
     Flow { name, kind: Kind::Files, answered_by: None }
 }
 
+const fn acknowledged_files(name: &'static str, flow: &'static str) -> Flow {
+    Flow { name, kind: Kind::Files, answered_by: Some(flow) }
+}
+
 const fn messages(name: &'static str) -> Flow {
     Flow { name, kind: Kind::Messages, answered_by: None }
 }
@@ -63,7 +67,7 @@ pub const FLOWS: [Flow; 21] = [
     messages("derms-dacs-enrollment-request"),
     acknowledged("dacs-derms-enrollment-sync", "derms-dacs-enrollment-ack"),
     messages("derms-dacs-enrollment-ack"),
-    files("dacs-ouai-enrollment-sync"),
+    acknowledged_files("dacs-ouai-enrollment-sync", "ouai-dacs-enrollment-ack"),
     files("ouai-dacs-enrollment-ack"),
     messages("derms-dacs-event-status"),
     files("dacs-derms-device-score"),
@@ -88,11 +92,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_flow_stands_once_and_answers_come_from_flows_of_messages() {
+    fn every_flow_stands_once_and_messages_are_answered_by_messages_and_files_by_files() {
         for (place, flow) in FLOWS.iter().enumerate() {
             assert_eq!(FLOWS.iter().position(|other| other.name == flow.name), Some(place), "{}", flow.name);
             let Some(by) = flow.answered_by else { continue };
-            assert_eq!(Flow::named(by).map(|by| by.kind), Some(Kind::Messages), "{}", flow.name);
+            assert_eq!(Flow::named(by).map(|by| by.kind), Some(flow.kind), "{}", flow.name);
         }
     }
 }

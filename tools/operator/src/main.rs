@@ -65,6 +65,11 @@ enum Verb {
         /// The run's id.
         id: RunId,
     },
+    /// Leave a delivered file whose acknowledgements do not come at that.
+    DropAnswers {
+        /// The run's id.
+        id: RunId,
+    },
     /// The messages that were refused, have failed, or wait for their answer.
     Messages,
     /// One message: its state, its reason, its order. Its body is not shown.
@@ -147,6 +152,7 @@ async fn obey(arguments: &Arguments) -> Result<String, Failed> {
         Verb::Release { id } => Ok(run_is(&stack.run(id).await?.0.release(id).await?)),
         Verb::Discard { id } => Ok(run_is(&stack.run(id).await?.0.discard(id).await?)),
         Verb::Replay { id } => Ok(run_is(&stack.run(id).await?.0.replay(id).await?)),
+        Verb::DropAnswers { id } => Ok(is_left(&stack.run(id).await?.0.drop_answers(id).await?)),
         Verb::Messages => Ok(show::open(&stack.open(&[Kind::Messages]).await?)),
         Verb::Message { id } => {
             let (messages, message) = stack.message(id).await?;
@@ -160,6 +166,10 @@ async fn obey(arguments: &Arguments) -> Result<String, Failed> {
 
 fn run_is(run: &Run) -> String {
     format!("run {} is {} now", run.id, run.state.word())
+}
+
+fn is_left(run: &Run) -> String {
+    format!("run {} waits for no acknowledgements any more", run.id)
 }
 
 fn message_is(message: &Message) -> String {

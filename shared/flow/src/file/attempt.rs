@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decode::{Object, ReadFault};
 use super::head;
+use super::ids::Ids;
 use super::reader::Line;
 use super::rejects::Rejects;
 use super::settle::{self, Ending};
@@ -59,6 +60,8 @@ pub(super) struct Attempt<'a> {
     pub run: Run,
     /// Rejected rows since the last piece.
     pub rejects: Rejects,
+    /// Ids that are in no complete piece, in flows whose rows are answered or answer.
+    pub ids: Ids,
     /// Why the file breaks within its beginning, if it was read now and does.
     pub broken: Option<String>,
     /// What the sender calls a rejected row, in flows that acknowledge record by record.
@@ -106,6 +109,7 @@ impl<'a> Attempt<'a> {
         Ok(Some(Self {
             kit,
             rejects: Rejects::new(kit.rejects.clone(), kit.flow),
+            ids: Ids::new(kit.rejects.clone(), kit.flow),
             broken: None,
             names: None,
             deadline,
@@ -291,6 +295,7 @@ impl<'a> Attempt<'a> {
     /// Checkpoints at `position`: one conditional write renews the claim, records how far it got, and fences.
     pub async fn checkpoint(&mut self, position: Position) -> Result<(), Stop> {
         self.write_rejects().await?;
+        self.ids.flush(&self.run.id, &mut self.run.ids, self.run.attempt).await?;
         self.run.position = position;
         self.run.idle_attempts = 0;
         self.run.faults = 0;
@@ -348,6 +353,7 @@ impl<'a> Attempt<'a> {
     pub fn back_to_checkpoint(&mut self) {
         self.run = self.committed.value.clone();
         self.rejects = Rejects::new(self.kit.rejects.clone(), self.kit.flow);
+        self.ids = Ids::new(self.kit.rejects.clone(), self.kit.flow);
     }
 
     async fn hand_over(

@@ -68,6 +68,8 @@ pub struct FileToCalls {
     pub gate: Option<Arc<dyn Gate>>,
     /// How the source hears what became of its file, where the contract has it.
     pub ack: Option<AckFile>,
+    /// Whether its rows answer what another flow has sent: then the keys of delivered rows are listed, for `watch`.
+    pub is_answer: bool,
 }
 
 /// A whole flow from outbox to API in many calls, one message of its queue at a time; its fields are what it may touch.
@@ -132,6 +134,8 @@ struct Calls<'a> {
     busy: HashSet<u64>,
     refused: Vec<(Held, RowFault)>,
     delivered: u64,
+    /// The keys of rows that were delivered since the last checkpoint, where they are answers.
+    answered: Vec<Vec<u8>>,
     gate: Looked,
 }
 
@@ -196,6 +200,7 @@ impl<'a> Calls<'a> {
             busy: HashSet::new(),
             refused: Vec::new(),
             delivered: 0,
+            answered: Vec::new(),
             gate: Looked::default(),
         }
     }
@@ -302,7 +307,12 @@ impl<'a> Calls<'a> {
             self.busy.remove(&held.hash);
             match refused.remove(&place) {
                 Some(fault) => self.refused.push((held, fault)),
-                None => self.delivered += 1,
+                None => {
+                    self.delivered += 1;
+                    if self.flow.is_answer {
+                        self.answered.push(held.row.key);
+                    }
+                }
             }
         }
         self.begin();
@@ -329,6 +339,9 @@ impl<'a> Calls<'a> {
             self.answer().await?;
         }
         attempt.run.counts.delivered += std::mem::take(&mut self.delivered);
+        for key in self.answered.drain(..) {
+            attempt.ids.note(&key);
+        }
         let mut refused = Vec::new();
         for (held, fault) in std::mem::take(&mut self.refused) {
             let counts = &mut attempt.run.counts;

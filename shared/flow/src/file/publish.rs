@@ -36,6 +36,8 @@ pub struct Sheet {
     pub columns: Columns,
     /// Decides one row.
     pub check: CheckRow,
+    /// Where the receiver answers what it gets: the id of a valid row, if it has one.
+    pub id: Option<IdOf>,
 }
 
 impl Sheet {
@@ -45,12 +47,15 @@ impl Sheet {
         columns: fn(&F) -> &Columns,
         check: impl Fn(&F, &Record<'_>) -> Result<(), RowFault> + Send + Sync + 'static,
     ) -> Self {
-        Self { columns: columns(&file).clone(), check: Box::new(move |row| check(&file, row)) }
+        Self { columns: columns(&file).clone(), check: Box::new(move |row| check(&file, row)), id: None }
     }
 }
 
 /// Decides one row.
 pub type CheckRow = Box<dyn Fn(&Record<'_>) -> Result<(), RowFault> + Send + Sync>;
+
+/// What a valid row is answered by.
+pub type IdOf = Box<dyn for<'a> Fn(&Record<'a>) -> Option<&'a str> + Send + Sync>;
 
 /// Understands a header.
 pub type OpenSheet = fn(&Record<'_>, &Lookups) -> Result<Sheet, HeaderFault>;
@@ -301,6 +306,9 @@ impl Attempt<'_> {
         match (sheet.check)(record) {
             Ok(()) => {
                 self.run.counts.rows += 1;
+                if let Some(id) = sheet.id.as_ref().and_then(|id| id(record)) {
+                    self.ids.note(id.as_bytes());
+                }
                 Ok(())
             }
             Err(fault) => self.reject_row(record.raw(), at, &fault),

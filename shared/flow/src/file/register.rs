@@ -100,6 +100,7 @@ fn new_run(
         position: Position::default(),
         counts: Counts::default(),
         pieces: Pieces::default(),
+        ids: Pieces::default(),
         parts: 0,
         upload: None,
         parent: None,

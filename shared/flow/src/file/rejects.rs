@@ -10,17 +10,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 
 use super::Limits;
+use super::ids::read_piece;
+use super::joiner::Joiner;
 use crate::Transient;
 use crate::ledger::run::{Pieces, Position, Run};
-use crate::ports::{Destination, Metadata, ObjectRef, Outlet, Part, Source, UploadEnd};
+use crate::ports::{Destination, Metadata, Outlet, Source};
 
 /// A piece is written when its rows or reasons reach this size.
 const PIECE: usize = 1 << 20;
-/// Parts of the joined files.
-const JOINED_PART: usize = 8 << 20;
 
 /// The bucket for rejects: written, and read again to join the pieces.
 #[derive(Clone)]
@@ -138,10 +137,22 @@ pub async fn join(store: &RejectStore, flow: &str, run: &Run) -> Result<Option<R
     }
     let header = run.head.as_ref().map(|head| head.header.clone()).unwrap_or_default();
     let rows = Joiner::new(store, RejectFile::Rows.key(flow, run), header.into_bytes());
-    let rows = rows.all(Section::Rows, flow, run).await?;
+    let rows = all(rows, Section::Rows, (store, flow, run)).await?;
     let reasons = Joiner::new(store, RejectFile::Reasons.key(flow, run), b"line,column,reason\n".to_vec());
-    let reasons = reasons.all(Section::Reasons, flow, run).await?;
+    let reasons = all(reasons, Section::Reasons, (store, flow, run)).await?;
     Ok(reasons.map(|reasons| RejectFiles { rows, reasons }))
+}
+
+/// The key of the joined file, or `None` when there is nothing after its head.
+async fn all(
+    mut joined: Joiner<'_>,
+    wanted: Section,
+    (store, flow, run): (&RejectStore, &str, &Run),
+) -> Result<Option<String>, Transient> {
+    for (number, attempt) in run.pieces.iter() {
+        joined.append(&read_section(store, piece_key(flow, run, number, attempt), wanted).await?).await?;
+    }
+    joined.end().await
 }
 
 /// The rejected rows of `run` as they are acknowledged, in the order in which they were rejected; `None` when they are
@@ -157,7 +168,7 @@ pub async fn records(
 ) -> Result<Option<Vec<RejectedRecord>>, Transient> {
     let mut found = Vec::new();
     for (number, attempt) in run.pieces.iter() {
-        let piece = read_piece(store, piece_key(flow, run, number, attempt), Section::Records).await?;
+        let piece = read_section(store, piece_key(flow, run, number, attempt), Section::Records).await?;
         let rows = csv::ReaderBuilder::new().has_headers(false).from_reader(piece.as_slice()).into_deserialize();
         for row in rows {
             let (line, record, reason): (u64, String, String) =
@@ -194,14 +205,9 @@ fn bound(sections: &[Vec<u8>; SECTIONS]) -> Vec<u8> {
 }
 
 /// One section of a piece.
-async fn read_piece(store: &RejectStore, key: String, wanted: Section) -> Result<Vec<u8>, Transient> {
-    let object = ObjectRef { bucket: store.bucket.clone(), key, version: None };
-    let mut stream = store.source.read(&object, 0).await?;
-    let mut piece = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        piece.extend_from_slice(&chunk.map_err(|e| Transient::because("reading a reject piece", e))?);
-    }
-    section(&piece, wanted).ok_or_else(|| Transient::new(format!("{} is no reject piece", object.key)))
+async fn read_section(store: &RejectStore, key: String, wanted: Section) -> Result<Vec<u8>, Transient> {
+    let piece = read_piece(store, key.clone()).await?;
+    section(&piece, wanted).ok_or_else(|| Transient::new(format!("{key} is no reject piece")))
 }
 
 fn section(piece: &[u8], wanted: Section) -> Option<Vec<u8>> {
@@ -245,55 +251,6 @@ impl RejectFile {
             Self::Reasons => "reasons",
         };
         format!("{flow}/{}.{}.{kind}.csv", run.file_name(), run.id)
-    }
-}
-
-struct Joiner<'a> {
-    store: &'a RejectStore,
-    to: Destination,
-    head: usize,
-    buffer: Vec<u8>,
-    upload: Option<crate::ports::UploadId>,
-    parts: u32,
-}
-
-impl<'a> Joiner<'a> {
-    fn new(store: &'a RejectStore, key: String, head: Vec<u8>) -> Self {
-        let to = Destination { key, metadata: Metadata::new() };
-        Self { store, to, head: head.len(), buffer: head, upload: None, parts: 0 }
-    }
-
-    /// The key of the joined file, or `None` when there is nothing after its head.
-    async fn all(mut self, section: Section, flow: &str, run: &Run) -> Result<Option<String>, Transient> {
-        for (number, attempt) in run.pieces.iter() {
-            let bytes = read_piece(self.store, piece_key(flow, run, number, attempt), section).await?;
-            self.buffer.extend_from_slice(&bytes);
-            if self.buffer.len() >= JOINED_PART {
-                self.part().await?;
-            }
-        }
-        let Some(upload) = self.upload.clone() else {
-            if self.buffer.len() == self.head {
-                return Ok(None);
-            }
-            self.store.outlet.put(&self.to, Bytes::from(self.buffer)).await?;
-            return Ok(Some(self.to.key));
-        };
-        self.part().await?;
-        self.store.outlet.finish(&self.to.key, &upload, UploadEnd::Publish).await?;
-        Ok(Some(self.to.key))
-    }
-
-    async fn part(&mut self) -> Result<(), Transient> {
-        let upload = match &self.upload {
-            Some(upload) => upload.clone(),
-            None => self.store.outlet.begin(&self.to).await?,
-        };
-        self.parts = self.parts.saturating_add(1);
-        let bytes = Bytes::from(std::mem::take(&mut self.buffer));
-        self.store.outlet.part(&self.to.key, &upload, self.parts, Part::Bytes(bytes)).await?;
-        self.upload = Some(upload);
-        Ok(())
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn settle(attempt: &mut Attempt<'_>, ending: &Ending, started: 
         kit.notifier.notify(&notice).await?;
     }
     let mut others = if kit.in_order { leave_order(&kit.ledger, kit.flow, run).await? } else { Vec::new() };
-    if let Some(open) = Open::of_run(run) {
+    if let Some(open) = Open::of_run(kit.flow, run) {
         others.push(open.opening(kit.flow, run.expires())?);
     }
     attempt.commit(&others).await?;
@@ -92,7 +92,7 @@ pub(crate) async fn give_up(
     (run.reason, run.ended, run.lease) = (Some(reason.to_owned()), Some(now), None);
     close_books(&mut run.counts, RunState::GivenUp);
     let mut writes = if run.in_order { leave_order(ledger, flow, &run).await? } else { Vec::new() };
-    if let Some(open) = Open::of_run(&run) {
+    if let Some(open) = Open::of_run(flow, &run) {
         writes.push(open.opening(flow, run.expires())?);
     }
     writes.push(Write::put(Run::key(flow, &run.id), &run, Some(rev), run.expires())?);

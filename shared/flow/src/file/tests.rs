@@ -4,6 +4,7 @@ mod acknowledge;
 mod calls;
 mod gate;
 pub mod harness;
+mod ids;
 mod operator;
 mod order;
 mod publish;

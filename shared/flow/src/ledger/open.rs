@@ -10,11 +10,13 @@
 //!               failed#…   given-up#…   held#…   refused#…              a person's to decide
 //! ```
 
+use domain::flows::Flow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::message::{Message, MessageState, group};
 use super::run::{Run, RunState};
+use super::turn::arrived;
 use super::{Ledger, Seen};
 use crate::Transient;
 use crate::ports::{Key, Write};
@@ -25,9 +27,9 @@ const LONGEST_REASON: usize = 200;
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Matter {
-    /// A message that the target took: for its answer.
+    /// A message that the target took, or a file that was delivered: for its answer.
     AwaitingAck,
-    /// A message whose answer did not come within the limit: people were told.
+    /// A message whose answer did not come within the limit, or a file that lacks some of its answers: people were told.
     Overdue,
     /// A message that was given up: for a person.
     Failed,
@@ -69,22 +71,25 @@ pub struct Open {
     pub id: String,
     /// Since when.
     pub since: Timestamp,
-    /// Of a message: an answer that came before this belongs to an earlier attempt.
+    /// Of a message: an answer that came before this belongs to an earlier attempt. Of a run: when its file came.
     pub asked: Timestamp,
     /// Why, the first of it.
     pub reason: Option<String>,
 }
 
 impl Open {
-    /// The matter that `run` leaves open, if it does.
+    /// The matter that `run` of `flow` leaves open, if it does.
     #[must_use]
-    pub fn of_run(run: &Run) -> Option<Self> {
+    pub fn of_run(flow: &str, run: &Run) -> Option<Self> {
         let (matter, since) = match run.state {
             RunState::Held => (Matter::Held, run.held?),
             RunState::GivenUp => (Matter::GivenUp, run.ended?),
+            RunState::Delivered if run.ids.count > 0 && is_answered(flow) => (Matter::AwaitingAck, run.ended?),
             _ => return None,
         };
-        Some(Self { matter, id: run.id.to_string(), since, asked: run.registered, reason: first_of(&run.reason) })
+        // As the store tells the time, not we: answers are files too.
+        let asked = arrived(&run.place).unwrap_or(run.registered);
+        Some(Self { matter, id: run.id.to_string(), since, asked, reason: first_of(&run.reason) })
     }
 
     /// The matter that `message` leaves open, if it does.
@@ -138,6 +143,11 @@ impl Open {
         let close = |key: Key, seen: Seen<Self>| Write::Delete { key, seen: seen.rev };
         Ok(open.map(|seen| close(key, seen)).or_else(|| late.map(|seen| close(overdue, seen))))
     }
+}
+
+/// Whether the files of `flow` are answered.
+fn is_answered(flow: &str) -> bool {
+    Flow::named(flow).is_some_and(|flow| flow.answered_by.is_some())
 }
 
 fn first_of(reason: &Option<String>) -> Option<String> {

@@ -324,6 +324,9 @@ pub struct Run {
     pub counts: Counts,
     /// The reject pieces up to the checkpoint.
     pub pieces: Pieces,
+    /// The pieces of the list of ids up to the checkpoint: of rows that are answered later, or that answer.
+    #[serde(default)]
+    pub ids: Pieces,
     /// Parts uploaded, or parts sent, up to the checkpoint.
     pub parts: u32,
     /// The upload in progress.

@@ -72,6 +72,15 @@ impl World {
         LookupBook::new(flow, names, (CONFIG.into(), source), self.ledger(), (notifier, Arc::new(self.clock.clone())))
     }
 
+    /// The bucket for rejects, as flows have it.
+    fn rejects(&self) -> RejectStore {
+        RejectStore {
+            bucket: REJECTS.into(),
+            outlet: Arc::new(self.objects.outlet(REJECTS)),
+            source: Arc::new(self.objects.clone()),
+        }
+    }
+
     /// The kit of a file flow.
     #[must_use]
     pub fn file_kit(&self, flow: &'static str, lookups: &'static [&'static str]) -> FileKit {
@@ -80,11 +89,7 @@ impl World {
             in_order: true,
             ledger: self.ledger(),
             source: Arc::new(self.objects.clone()),
-            rejects: RejectStore {
-                bucket: REJECTS.into(),
-                outlet: Arc::new(self.objects.outlet(REJECTS)),
-                source: Arc::new(self.objects.clone()),
-            },
+            rejects: self.rejects(),
             queue: Arc::new(self.queue.clone()),
             notifier: Arc::new(self.notices.clone()),
             telemetry: Arc::new(self.reports.clone()),
@@ -152,9 +157,11 @@ impl World {
             telemetry: Arc::new(self.reports.clone()),
             clock: Arc::new(self.clock.clone()),
             lookups: self.lookups("watch", &["ExpectedFiles"]),
+            rejects: self.rejects(),
             limits: WatchLimits {
                 hold: jiff::SignedDuration::from_hours(72),
                 derms_ack: jiff::SignedDuration::from_hours(1),
+                ouai_ack: jiff::SignedDuration::from_hours(24),
             },
         }
     }

@@ -99,6 +99,23 @@ impl Runs {
         self.take_up(run, seen.rev, closing).await
     }
 
+    /// A delivered file that is not answered, or not all of it, is left at that, and not listed any more.
+    ///
+    /// # Errors
+    /// [`Refused`] when it waits for no answer.
+    pub async fn drop_answers(&self, id: &RunId) -> Result<Run, Refused> {
+        let wanted = "only one that waits for acknowledgements can be left without them";
+        let seen = self.in_state(id, RunState::Delivered, wanted).await?;
+        let closing = closing(&self.ledger, &self.flow, &seen.value).await?;
+        if closing.is_empty() {
+            return Err(Refused::state(run_named(id), "delivered, and waits for nothing", wanted));
+        }
+        match self.ledger.commit(&closing).await? {
+            Committed::Yes => Ok(seen.value),
+            Committed::LostRace => Err(Refused::Changed(run_named(id))),
+        }
+    }
+
     async fn seen(&self, id: &RunId) -> Result<Seen<Run>, Refused> {
         let run = self.ledger.get::<Run>(&Run::key(&self.flow, id)).await?;
         run.ok_or_else(|| Refused::Unknown(run_named(id)))
@@ -168,7 +185,7 @@ fn run_named(id: &RunId) -> String {
 
 /// The write by which `run` is no open matter any more.
 async fn closing(ledger: &Ledger, flow: &str, run: &Run) -> Result<Vec<Write>, Transient> {
-    let Some(open) = Open::of_run(run) else { return Ok(Vec::new()) };
+    let Some(open) = Open::of_run(flow, run) else { return Ok(Vec::new()) };
     Ok(open.closing(ledger, flow).await?.into_iter().collect())
 }
 

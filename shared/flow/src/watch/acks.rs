@@ -1,9 +1,9 @@
-//! Missing answers: "no ack within the limit: reported, listed for the operator" (contracts.md §8).
+//! Missing answers to messages: "no ack within the limit: reported, listed for the operator" (contracts.md §8).
 //!
 //! A message that its target took and answers later is an open matter. The flow that brings the answers knows nothing of
 //! it: what it has delivered is in its own ledger, and is looked up here, once the answer is due (decision 12).
 
-use domain::flows::{FLOWS, Flow};
+use domain::flows::{Flow, Kind};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::WatchKit;
@@ -26,7 +26,7 @@ const NAMED: usize = 20;
 /// # Errors
 /// [`Transient`] when ledger or notifier do not answer; the rest is done the next time.
 pub async fn report_missing_acks(kit: &WatchKit, invocation: &Invocation) -> Result<(), Transient> {
-    for flow in &FLOWS {
+    for flow in Flow::of(Kind::Messages) {
         let Some(by) = flow.answered_by else { continue };
         let missing = unanswered(kit, flow, by, invocation).await?;
         if !missing.is_empty() {
@@ -35,7 +35,7 @@ pub async fn report_missing_acks(kit: &WatchKit, invocation: &Invocation) -> Res
             side_by_side(missing.iter(), |open| mark_overdue(kit, flow.name, open)).await?;
         }
     }
-    for flow in &FLOWS {
+    for flow in Flow::of(Kind::Messages) {
         if let Some(by) = flow.answered_by {
             close_late_ones(kit, flow, by, invocation).await?;
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! schedule ─▶ turn ─┬─ holds      held runs past the hold limit are discarded
 //!                   ├─ acks       messages whose answer did not come in time are reported, once
+//!                   ├─ file acks  so are files of which some rows were not answered
 //!                   ├─ expected   files that are late, missing or too short are reported, once
 //!                   └─ notices    what was kept of a cause is told together, when its window is over
 //! ```
@@ -11,7 +12,9 @@
 //! is due. Each may be cut off anywhere and is done again the next time.
 
 mod acks;
+mod compare;
 mod expected;
+mod file_acks;
 mod holds;
 mod notices;
 #[cfg(test)]
@@ -24,10 +27,12 @@ use serde::{Deserialize, Serialize};
 
 pub use acks::report_missing_acks;
 pub use expected::check_expected_files;
+pub use file_acks::report_missing_file_acks;
 pub use holds::discard_expired_holds;
 pub use notices::tell_kept_notices;
 
 use crate::Transient;
+use crate::file::RejectStore;
 use crate::ledger::open::{Matter, Open};
 use crate::ledger::{Committed, Ledger, Seen, decode};
 use crate::lookups::LookupBook;
@@ -54,6 +59,8 @@ pub struct WatchKit {
     pub clock: Arc<dyn Clock>,
     /// The lookup ExpectedFiles.
     pub lookups: LookupBook,
+    /// Lists of ids that files have delivered, and of those that are not answered.
+    pub rejects: RejectStore,
     /// Limits.
     pub limits: WatchLimits,
 }
@@ -65,6 +72,8 @@ pub struct WatchLimits {
     pub hold: SignedDuration,
     /// An answer of the DERMS is missing (contracts.md §8).
     pub derms_ack: SignedDuration,
+    /// Answers to a file for the analytics engine are missing (contracts.md §8).
+    pub ouai_ack: SignedDuration,
 }
 
 /// Who looks after everything at present: another one that was started meanwhile leaves it to them.

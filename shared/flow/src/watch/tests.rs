@@ -2,6 +2,7 @@
 
 mod acks;
 mod expected;
+mod file_acks;
 mod holds;
 
 use std::sync::Arc;
@@ -9,7 +10,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{WatchKit, check_expected_files, discard_expired_holds, report_missing_acks, tell_kept_notices};
+use super::{
+    WatchKit, check_expected_files, discard_expired_holds, report_missing_acks, report_missing_file_acks,
+    tell_kept_notices,
+};
 use crate::memory::World;
 use crate::notices::OncePerWindow;
 use crate::ports::{Audience, Notice, Notifier};
@@ -27,6 +31,7 @@ async fn look(kit: &WatchKit, world: &World) {
     report_missing_acks(kit, &invocation).await.unwrap();
     check_expected_files(kit, &invocation).await.unwrap();
     tell_kept_notices(kit, &invocation).await.unwrap();
+    report_missing_file_acks(kit, &invocation).await.unwrap();
 }
 
 /// Everything is looked after every five minutes for `time`.

@@ -23,6 +23,7 @@ mod kwh;
 mod lookups;
 mod message_faults;
 mod messages;
+mod missing_acks;
 mod neighbours;
 mod ports;
 mod roles;

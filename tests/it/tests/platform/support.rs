@@ -316,6 +316,17 @@ impl Platform {
         self.lambda(flow, reqwest::Method::PUT, body.to_string()).await;
     }
 
+    /// Starts a function with its example trigger, as its schedule does, and waits until it has answered.
+    pub async fn start(&self, service: &str) {
+        let event = repo::text(format!("events/{service}/trigger.json"));
+        let function = self.facts["functions"][service].as_str().unwrap();
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.fact("endpoint"));
+        let request = self.web.post(url).header("authorization", self.signed("lambda")).body(event);
+        let answer = request.send().await.unwrap();
+        let (status, fault) = (answer.status(), answer.headers().contains_key("x-amz-function-error"));
+        assert!(status.is_success() && !fault, "{service}: {status} {}", answer.text().await.unwrap());
+    }
+
     /// Keys with which to act as a function, by its own role.
     pub async fn assume_role_of(&self, flow: &str) -> Keys {
         let function = self.function(flow).await;

@@ -65,9 +65,18 @@ fn watch_changes_open_matters_and_held_runs_and_reads_no_message_of_a_customer()
     for (action, on) in rights("watch") {
         let service = action.split(':').next().unwrap();
         assert!(["logs", "s3", "dynamodb", "sns", "kms"].contains(&service), "watch may {action}");
-        let lookups = on == "${ConfigBucket.Arn}/lookups/*" || on == "ConfigBucket.Arn";
-        assert!(service != "s3" || (lookups && !action.contains("Put")), "watch may {action} on {on}");
+        let reads = on == "ConfigBucket.Arn"
+            || on.ends_with("/lookups/*")
+            || (on.ends_with("/ids/*") && action == "s3:GetObject");
+        let writes = on == "${RejectsBucket.Arn}/dacs-ouai-enrollment-sync/unanswered/*";
+        assert!(service != "s3" || writes || (reads && !action.contains("Put")), "watch may {action} on {on}");
     }
+    let lists: BTreeSet<String> =
+        partitions("watch", "s3:GetObject").into_iter().filter(|on| on.ends_with("/ids/*")).collect();
+    let answered = Flow::of(Kind::Files).filter_map(|flow| Some([flow.name, flow.answered_by?]));
+    let wanted: BTreeSet<String> =
+        answered.flatten().map(|flow| format!("${{RejectsBucket.Arn}}/{flow}/ids/*")).collect();
+    assert_eq!(lists, wanted, "the ids of files that are answered, and of those that answer");
 }
 
 #[test]

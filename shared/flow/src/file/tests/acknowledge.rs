@@ -55,6 +55,7 @@ fn flow(bench: &Bench, derms: &Targets) -> FileToCalls {
         target: Arc::new(Picky),
         gate: None,
         ack: Some(AckFile { open: open_names, acks }),
+        is_answer: false,
     }
 }
 

@@ -73,6 +73,7 @@ async fn deliver(bench: &Bench, keys: &Keys, rows: &str) -> (Run, Next) {
         target: Arc::new(keys.clone()),
         gate: None,
         ack: None,
+        is_answer: false,
     };
     let object = bench.drop_file("f.csv", format!("key,value\n{rows}"));
     loop {
@@ -166,6 +167,7 @@ async fn when_a_call_fails_those_on_their_way_are_waited_for() {
         target: Arc::new(target.clone()),
         gate: None,
         ack: None,
+        is_answer: false,
     };
     let rows: String = (0..40).map(|n| format!("k{n},{n}\n")).collect();
     let object = bench.drop_file("f.csv", format!("key,value\n{rows}"));

@@ -77,6 +77,7 @@ impl Stages {
             target: Arc::new(self.clone()),
             gate: Some(Arc::new(self.clone())),
             ack: None,
+            is_answer: false,
         }
     }
 

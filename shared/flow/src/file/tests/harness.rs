@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::csv::Record;
@@ -6,10 +7,10 @@ use domain::layout::{Column, HeaderFault, Layout, RowFault, Spelling, Unknown};
 use domain::lookups::Lookups;
 use jiff::Timestamp;
 
-use crate::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToFile, FileToRest, Next, Rows, Sheet, handle};
+use crate::file::{Batch, DeliverBatch, FileFlow, FileKit, FileToFile, FileToRest, IdOf, Next, Rows, Sheet, handle};
 use crate::ledger::run::{Counts, Run};
-use crate::memory::{REJECTS, World};
-use crate::ports::ObjectRef;
+use crate::memory::{ManualClock, REJECTS, World};
+use crate::ports::{Clock, ObjectRef};
 use crate::trigger::{Delivery, Invocation};
 use crate::{Failure, Transient};
 
@@ -36,7 +37,16 @@ pub fn open_sheet(header: &Record<'_>, _: &Lookups) -> Result<Sheet, HeaderFault
             own.text(row)?;
             number(row.get(place))
         }),
+        id: None,
     })
+}
+
+/// The same, of a flow whose rows are answered by their key.
+pub fn open_answered(header: &Record<'_>, lookups: &Lookups) -> Result<Sheet, HeaderFault> {
+    let sheet = open_sheet(header, lookups)?;
+    let key = sheet.columns.place(0).unwrap();
+    let id: IdOf = Box::new(move |row| std::str::from_utf8(row.get(key)?).ok().filter(|id| !id.is_empty()));
+    Ok(Sheet { id: Some(id), ..sheet })
 }
 
 pub fn open_rows(header: &Record<'_>, _: &Lookups) -> Result<Rows, HeaderFault> {
@@ -94,6 +104,21 @@ impl Taken {
     }
 }
 
+/// A clock that moves on by so much whenever somebody looks at it.
+pub struct Ticking(pub ManualClock, pub Duration);
+
+#[async_trait]
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        self.0.advance(self.1);
+        self.0.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
+    }
+}
+
 /// A world with one flow of each kind.
 pub struct Bench {
     pub world: World,
@@ -111,7 +136,11 @@ impl Bench {
 
     /// A bench whose flow has another name.
     pub fn of(flow: &'static str) -> Self {
-        let world = World::new("2026-07-01T10:00:00Z".parse::<Timestamp>().unwrap());
+        Self::over(World::new("2026-07-01T10:00:00Z".parse::<Timestamp>().unwrap()), flow)
+    }
+
+    /// A bench whose flow shares a world with others.
+    pub fn over(world: World, flow: &'static str) -> Self {
         let taken = Taken::default();
         Self {
             kit: world.file_kit(flow, &[]),

@@ -96,6 +96,7 @@ impl Simulated {
             target: Arc::new(acks),
             gate: None,
             ack: None,
+            is_answer: true,
         };
         Ok(ToCallsFlow { kit, to_calls })
     }
