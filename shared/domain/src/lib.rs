@@ -35,6 +35,7 @@ pub mod sync_flag;
 pub mod aggregator;
 pub mod derms_message;
 pub mod device_status;
+pub mod enrollment_request;
 pub mod enrollment_sync;
 pub mod event_opt_out;
 pub mod event_status;

@@ -1,9 +1,13 @@
 //! Taking the members of an object one by one, each fault noted with its pointer, reading on after each.
 
 mod lists;
+mod root_list;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+
+pub use root_list::Items;
+pub(super) use root_list::{outline_list, read_list};
 
 use super::outline::{Shape, Text, Told, grammar_of};
 use super::tree::{Json, Member};

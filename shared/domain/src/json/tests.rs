@@ -173,6 +173,29 @@ fn read_status(document: &Document<'_>) -> u16 {
     document.read(|message| message.required_text("name", 5).map(str::to_owned)).unwrap_err().status
 }
 
+#[test]
+fn a_list_at_the_root_is_read_item_by_item_and_every_fault_has_its_place() {
+    let read = |body: &str| {
+        let document = Document::parse(body.as_bytes()).unwrap();
+        let name = |item: &Object<'_, '_>| item.required_text("name", 3).map(str::to_owned);
+        let names = document.read_list(2, name, |items, names: &[String]| {
+            if names.first() == names.last() && names.len() > 1 {
+                items.fault(1, "name", "is there twice");
+            }
+        });
+        names.map_err(|problem| problem.to_string().replace("400 The message is not valid: ", ""))
+    };
+    assert_eq!(read(r#"[{"name":"a"},{"name":"b"}]"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(read(r#"[{"name":"a"},{"name":"a"}]"#), Err("/1/name is there twice".to_owned()));
+    assert_eq!(
+        read(r#"[{"name":"abcd"},7]"#),
+        Err("/0/name is longer than 3 characters; /1 is a number where an object is expected".to_owned())
+    );
+    assert_eq!(read("[]"), Err("the message is an empty list".to_owned()));
+    assert_eq!(read("[{},{},{}]"), Err("the message has 3 items, at most 2 are allowed".to_owned()));
+    assert_eq!(read("{}"), Err("the message is an object where a list is expected".to_owned()));
+}
+
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -194,6 +217,17 @@ proptest! {
     fn a_body_is_itself_however_it_is_printed(value in any_json()) {
         let (short, long) = (serde_json::to_string(&value).unwrap(), serde_json::to_string_pretty(&value).unwrap());
         prop_assert_eq!(hash(&short), hash(&long));
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_a_body_of_its_own(value in any_json()) {
+        let list = serde_json::json!([value, value]).to_string();
+        let items = Document::parse(list.as_bytes()).unwrap().items();
+        prop_assert_eq!(items.len(), 2);
+        for (body, own) in items {
+            prop_assert_eq!(own.to_string(), hash(&value.to_string()));
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&body).unwrap(), value.clone());
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Number;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
-use super::object::Object;
+use super::object::{Items, Object};
 use super::outline::Told;
 use super::{BODY_LIMIT, DEPTH_LIMIT, Problem};
 
@@ -70,6 +70,37 @@ impl<'a> Document<'a> {
         super::object::read_root(&self.root, read)
     }
 
+    /// Reads a message that must be a list of 1 to `most` objects: each with `read`, which reports faults by returning
+    /// `None`; then the rules between them with `check`.
+    ///
+    /// # Errors
+    /// 400 with every fault that was reported.
+    pub fn read_list<T>(
+        &self,
+        most: usize,
+        read: impl Fn(&Object<'_, '_>) -> Option<T>,
+        check: impl FnOnce(&Items<'_>, &[T]),
+    ) -> Result<Vec<T>, Problem> {
+        if let Some(told) = &self.told {
+            told.replace(super::object::outline_list(read));
+            return Err(Problem::unreadable("is no message"));
+        }
+        super::object::read_list(&self.root, most, read, check)
+    }
+
+    /// Of a list: each item as a body of its own, and its hash. Nothing of anything else.
+    #[must_use]
+    pub fn items(&self) -> Vec<(String, BodyHash)> {
+        let Json::List(items) = &self.root else { return Vec::new() };
+        let own = |item: &Json<'_>| {
+            let (mut body, mut hasher) = (String::new(), Sha256::new());
+            print(item, &mut body);
+            feed(item, &mut hasher);
+            (body, BodyHash(hasher.finalize().into()))
+        };
+        items.iter().map(own).collect()
+    }
+
     /// A document that stands for any.
     pub(super) fn nothing() -> Self {
         Self { root: Json::Null, told: Some(RefCell::default()) }
@@ -87,6 +118,36 @@ impl<'a> Document<'a> {
         feed(&self.root, &mut hasher);
         BodyHash(hasher.finalize().into())
     }
+}
+
+/// Prints a value anew: the same value, members in the order of their names.
+fn print(value: &Json<'_>, out: &mut String) {
+    match value {
+        Json::Null => out.push_str("null"),
+        Json::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Json::Number(number) => out.push_str(&number.to_string()),
+        Json::Text(text) => print_text(text, out),
+        Json::List(items) => {
+            for (i, item) in items.iter().enumerate() {
+                out.push(if i == 0 { '[' } else { ',' });
+                print(item, out);
+            }
+            out.push_str(if items.is_empty() { "[]" } else { "]" });
+        }
+        Json::Object(members) => {
+            for (i, (name, value)) in members.iter().enumerate() {
+                out.push(if i == 0 { '{' } else { ',' });
+                print_text(name, out);
+                out.push(':');
+                print(value, out);
+            }
+            out.push_str(if members.is_empty() { "{}" } else { "}" });
+        }
+    }
+}
+
+fn print_text(text: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(text).to_string());
 }
 
 /// Why the parser stopped. Its own words are fixed texts with line and column, they hold nothing of the body.
