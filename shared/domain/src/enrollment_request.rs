@@ -2,12 +2,16 @@
 //! the program system takes them one by one (contracts.md §4 and §5).
 //!
 //! ```text
-//! [ request, request, … ] ──parse_list──▶ EnrollmentRequest ──enroll──▶ POST …/enroll ──read_answer──▶ Outcome ─▶ Response
+//! [ request, request, … ] ─parse_list─▶ EnrollmentRequest ─call─▶ POST …/enroll | …/unenroll ─read_answer─▶ Outcome
 //! ```
+//!
+//! A list is readable if each of its entries says which request it is. What else is wrong with a request is that request's
+//! fault alone.
 //!
 //! **Interpretation:** required are the `messageId`, what the program system could not enroll without (`programCode`, the
 //! start, the location's time zone, how and whose the devices are) and of each device its type and address; the rest is
-//! sent on where it is given. A list has at most [`MOST`] requests, so that its answer can name each.
+//! sent on where it is given. A list has at most [`MOST`] requests, so that its answer can name each. `action` is ENROLL
+//! where it is absent; an UNENROLL says why.
 
 mod answer;
 mod enroll;
@@ -21,7 +25,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 pub use answer::{Outcome, read_answer};
-pub use enroll::{ENROLL_PATH, Enroll};
+pub use enroll::EnrollmentCall;
 
 use crate::ids::{
     CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, Division, DrmsInstanceId, HeadEndSystem, MessageId,
@@ -45,12 +49,49 @@ pub struct EnrollmentRequest {
     pub drms_instance_id: Option<DrmsInstanceId>,
     /// Who.
     pub customer: Customer,
+    /// Into it or out of it.
+    pub action: Action,
     /// Into what.
     pub program: Program,
     /// Where.
     pub location: Location,
     /// With which devices.
     pub assets: Assets,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// To be enrolled.
+    Enroll,
+    /// To be enrolled no more.
+    Unenroll {
+        /// Why, in the DERMS's code (lookup UnenrollReason).
+        reason: String,
+    },
+}
+
+/// `action`, as it travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ActionCode {
+    Enroll,
+    Unenroll,
+}
+
+impl FromStr for ActionCode {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        match text {
+            "ENROLL" => Ok(Self::Enroll),
+            "UNENROLL" => Ok(Self::Unenroll),
+            _ => Err(UnknownCode("ENROLL, UNENROLL")),
+        }
+    }
+}
+
+impl Text for ActionCode {
+    const GRAMMAR: Grammar = Grammar::Codes(&["ENROLL", "UNENROLL"]);
 }
 
 /// `customerInfo`.
@@ -199,11 +240,13 @@ pub struct Asset {
     pub make_and_model: Option<(String, String)>,
 }
 
-/// A request of a list, as it is kept and known by itself.
+/// An entry of a list, known by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The request.
-    pub request: EnrollmentRequest,
+    /// Which request it is.
+    pub message_id: MessageId,
+    /// The request, or everything that is wrong with it.
+    pub request: Result<EnrollmentRequest, Problem>,
     /// Its own body, as it stood in the list.
     pub body: String,
     /// The hash of that body.
@@ -211,23 +254,27 @@ pub struct Listed {
 }
 
 impl EnrollmentRequest {
-    /// Parses and checks a list of requests.
+    /// Parses a list of requests and checks each by itself.
     ///
     /// # Errors
-    /// Every fault of every request, as a [`Problem`]: nothing of a list with a fault is taken.
+    /// A [`Problem`] that names every entry of which nobody could say what became of it. Nothing of such a list is taken.
     pub fn parse_list(body: &[u8]) -> Result<Vec<Listed>, Problem> {
         let document = Document::parse(body)?;
-        let requests = Self::from_list(&document)?;
-        let bodies = document.items().into_iter();
-        Ok(requests.into_iter().zip(bodies).map(|(request, (body, hash))| Listed { request, body, hash }).collect())
+        let entries = Self::from_list(&document)?;
+        let listed = entries.into_iter().zip(document.items());
+        Ok(listed.map(|((message_id, request), (body, hash))| Listed { message_id, request, body, hash }).collect())
     }
 
-    /// Checks a list that is parsed already.
+    /// Checks a list that is parsed already: the id of each entry, and the request that it is or what is wrong with it.
     ///
     /// # Errors
-    /// Every fault of every request, as a [`Problem`].
-    pub fn from_list(document: &Document<'_>) -> Result<Vec<Self>, Problem> {
-        document.read_list(MOST, read::request, read::each_is_listed_once)
+    /// As [`EnrollmentRequest::parse_list`].
+    pub fn from_list(document: &Document<'_>) -> Result<Vec<(MessageId, Result<Self, Problem>)>, Problem> {
+        document.read_list(MOST, |entry| {
+            let message_id = entry.required("messageId");
+            let request = entry.apart(read::request);
+            Some((message_id?, request))
+        })
     }
 
     /// Parses and checks one request.
@@ -238,11 +285,11 @@ impl EnrollmentRequest {
         Document::parse(body)?.read(read::request)
     }
 
-    /// The body of the call to the program system, in its codes.
+    /// The call to the program system, in its codes.
     ///
     /// # Errors
     /// A [`Miss`], which is the reason of a business error.
-    pub fn enroll<'a>(&'a self, lookups: &Lookups) -> Result<Enroll<'a>, Miss> {
-        Enroll::new(self, lookups)
+    pub fn call<'a>(&'a self, lookups: &Lookups) -> Result<EnrollmentCall<'a>, Miss> {
+        EnrollmentCall::new(self, lookups)
     }
 }

@@ -22,7 +22,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub use object::{Items, Object};
+pub use object::Object;
 pub use outline::{Grammar, Shape, Text, Told, outline};
 pub use problem::{FieldFault, Problem};
 pub use tree::{BodyHash, Document};

@@ -1,27 +1,30 @@
-//! The body of `POST …/programEnrollments/enroll` (contracts.md §4, documented by the vendor).
+//! The calls `POST …/programEnrollments/enroll` and `…/unenroll` (contracts.md §4, documented by the vendor).
 
 use serde::Serialize;
 
-use super::{Asset, AssetOwnership, Customer, EnrollmentRequest, InstallationMethod, Location, Program};
+use super::{Action, Asset, AssetOwnership, Customer, EnrollmentRequest, InstallationMethod, Location, Program};
 use crate::ids::{CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, Division, MessageId, NicId, ProgramCode};
 use crate::lookups::{Lookups, MapName, Miss};
 use crate::time::CivilDate;
 use crate::zone::Zone;
 
-/// Where it is posted, after the program system's base URL.
-pub const ENROLL_PATH: &str = "/rest/apis/cross/digitalAssets/programEnrollments/enroll";
+const ENROLL_PATH: &str = "/rest/apis/cross/digitalAssets/programEnrollments/enroll";
+const UNENROLL_PATH: &str = "/rest/apis/cross/digitalAssets/programEnrollments/unenroll";
 
 /// "Source is `X1BY`": the customer brings the device (contracts.md §5); in the deployment's code by the lookup
 /// EnrollmentSource.
 const SOURCE: &str = "X1BY";
 
-/// What the program system is sent. Its codes of types, specifications, head-ends and sources come from the lookups
-/// AssetType, AssetSpec (`MAKE!MODEL`), HeadEndSystem (read backwards) and EnrollmentSource.
+/// What the program system is sent. Its codes of types, specifications, head-ends, sources and reasons come from the
+/// lookups AssetType, AssetSpec (`MAKE!MODEL`), HeadEndSystem (read backwards), EnrollmentSource and UnenrollReason.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Enroll<'a> {
+pub struct EnrollmentCall<'a> {
     transaction_id: &'a MessageId,
-    enrollment_source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrollment_source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unenroll_reason: Option<String>,
     customer_info: CustomerInfo<'a>,
     program_info: ProgramInfo<'a>,
     location_info: LocationInfo<'a>,
@@ -112,12 +115,19 @@ struct AssetItem<'a> {
     head_end_system: String,
 }
 
-impl<'a> Enroll<'a> {
+impl<'a> EnrollmentCall<'a> {
     pub(super) fn new(request: &'a EnrollmentRequest, lookups: &Lookups) -> Result<Self, Miss> {
         let EnrollmentRequest { message_id, customer, program, location, assets, .. } = request;
+        let (enrollment_source, unenroll_reason) = match &request.action {
+            Action::Enroll => (Some(lookups.translate(MapName::EnrollmentSource, SOURCE)?.to_owned()), None),
+            Action::Unenroll { reason } => {
+                (None, Some(lookups.translate(MapName::UnenrollReason, reason)?.to_owned()))
+            }
+        };
         Ok(Self {
             transaction_id: message_id,
-            enrollment_source: lookups.translate(MapName::EnrollmentSource, SOURCE)?.to_owned(),
+            enrollment_source,
+            unenroll_reason,
             customer_info: customer.into(),
             program_info: ProgramInfo::new(program, location),
             location_info: location.into(),
@@ -127,6 +137,12 @@ impl<'a> Enroll<'a> {
                 asset_list: assets.list.iter().map(|asset| AssetItem::new(asset, lookups)).collect::<Result<_, _>>()?,
             },
         })
+    }
+
+    /// Where it is posted, after the program system's base URL.
+    #[must_use]
+    pub fn path(&self) -> &'static str {
+        if self.unenroll_reason.is_some() { UNENROLL_PATH } else { ENROLL_PATH }
     }
 }
 

@@ -2,28 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::{Asset, Assets, Customer, EnrollmentRequest, Location, Program};
+use super::{Action, ActionCode, Asset, Assets, Customer, EnrollmentRequest, Location, Program};
 use crate::enrollment_sync::LONGEST_TEXT;
-use crate::json::{Items, Object};
+use crate::json::Object;
 use crate::time::Instant;
 
 /// The longest telephone number that the program system holds (contracts.md §4).
 const LONGEST_PHONE: usize = 24;
 
-/// Two requests of one id in one list: nobody could tell which of two answers is whose.
-pub(super) fn each_is_listed_once(items: &Items<'_>, requests: &[EnrollmentRequest]) {
-    let mut seen = HashMap::with_capacity(requests.len());
-    for (i, request) in requests.iter().enumerate() {
-        let first = *seen.entry(&request.message_id).or_insert(i);
-        if first != i {
-            items.fault(i, "messageId", format!("is the messageId of entry {first} again"));
-        }
-    }
-}
-
 pub(super) fn request(object: &Object<'_, '_>) -> Option<EnrollmentRequest> {
     let message_id = object.required("messageId");
     let drms_instance_id = object.optional("drmsInstanceId");
+    let action = action(object);
     let customer = object.object("customerInfo", customer);
     let program = object.required_object("programInfo", program);
     let location = object.required_object("locationInfo", location);
@@ -32,10 +22,28 @@ pub(super) fn request(object: &Object<'_, '_>) -> Option<EnrollmentRequest> {
         message_id: message_id?,
         drms_instance_id,
         customer: customer.unwrap_or_default(),
+        action: action?,
         program: program?,
         location: location?,
         assets: assets?,
     })
+}
+
+fn action(object: &Object<'_, '_>) -> Option<Action> {
+    let action = object.optional("action");
+    let reason = text(object, "unenrollReason");
+    match (action.unwrap_or(ActionCode::Enroll), reason) {
+        (ActionCode::Unenroll, Some(reason)) => Some(Action::Unenroll { reason }),
+        (ActionCode::Unenroll, None) => {
+            object.fault("unenrollReason", "is required where action is UNENROLL");
+            None
+        }
+        (ActionCode::Enroll, None) => Some(Action::Enroll),
+        (ActionCode::Enroll, Some(_)) => {
+            object.fault("unenrollReason", "stands only where action is UNENROLL");
+            None
+        }
+    }
 }
 
 fn text(object: &Object<'_, '_>, name: &'static str) -> Option<String> {

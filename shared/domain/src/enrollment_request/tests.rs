@@ -47,7 +47,7 @@ fn parse(request: &Value) -> EnrollmentRequest {
 
 fn enroll(request: &Value) -> Result<Value, String> {
     let enroll = parse(request);
-    let enroll = enroll.enroll(&lookups()).map_err(|miss| miss.to_string())?;
+    let enroll = enroll.call(&lookups()).map_err(|miss| miss.to_string())?;
     Ok(serde_json::to_value(enroll).unwrap())
 }
 
@@ -113,17 +113,21 @@ fn a_device_without_make_and_model_has_no_specification_and_one_with_half_of_the
 }
 
 #[test]
-fn a_list_is_read_request_by_request_and_a_fault_is_named_with_its_place() {
+fn what_is_wrong_with_one_request_is_its_own_fault_and_an_entry_that_nobody_can_answer_is_the_lists() {
     let mut second = request("M-2");
     second["locationInfo"].as_object_mut().unwrap().remove("timeZone");
     second["assetInfo"]["assetOwnership"] = json!("MINE");
-    let list = json!([request("M-1"), second]).to_string();
+    let list = json!([request("M-1"), second, request("M-3")]).to_string();
+    let listed = EnrollmentRequest::parse_list(list.as_bytes()).unwrap();
+    let faults = |listed: &Listed| listed.request.as_ref().err().map(|problem| problem.errors.clone());
+    let pointers = |listed| Some(faults(listed)?.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>().join(" "));
+    let found: Vec<_> = listed.iter().map(pointers).collect();
+    assert_eq!(found, [None, Some("/locationInfo/timeZone /assetInfo/assetOwnership".to_owned()), None]);
+
+    let list = json!([request("M-1"), {"messageId": ""}, 7, request(&"x".repeat(121))]).to_string();
     let problem = EnrollmentRequest::parse_list(list.as_bytes()).unwrap_err();
     let pointers: Vec<_> = problem.errors.iter().map(|fault| fault.pointer.as_str()).collect();
-    assert_eq!(pointers, ["/1/locationInfo/timeZone", "/1/assetInfo/assetOwnership"]);
-    let twice = json!([request("M-1"), request("M-2"), request("M-1")]).to_string();
-    let problem = EnrollmentRequest::parse_list(twice.as_bytes()).unwrap_err();
-    assert_eq!(problem.to_string(), "400 The message is not valid: /2/messageId is the messageId of entry 0 again");
+    assert_eq!(pointers, ["/1/messageId", "/2", "/3/messageId"]);
 }
 
 #[test]
@@ -132,9 +136,31 @@ fn a_request_of_a_list_is_the_message_that_it_would_be_alone() {
     let listed = EnrollmentRequest::parse_list(list.as_bytes()).unwrap();
     for (listed, id) in listed.iter().zip(["M-1", "M-2"]) {
         let alone = request(id).to_string();
-        assert_eq!(listed.request, EnrollmentRequest::parse(listed.body.as_bytes()).unwrap());
+        assert_eq!(listed.message_id.as_str(), id);
+        assert_eq!(listed.request, EnrollmentRequest::parse(listed.body.as_bytes()));
         assert_eq!(listed.hash, Document::parse(alone.as_bytes()).unwrap().hash());
     }
+}
+
+#[test]
+fn who_is_to_be_enrolled_no_more_is_unenrolled_with_the_reason_in_the_program_systems_code() {
+    let mut request = request("M-1");
+    request["action"] = json!("UNENROLL");
+    let fault = |request: &Value| {
+        let problem = EnrollmentRequest::parse(request.to_string().as_bytes()).unwrap_err();
+        problem.to_string().replace("400 The message is not valid: ", "")
+    };
+    assert_eq!(fault(&request), "/unenrollReason is required where action is UNENROLL");
+    request["unenrollReason"] = json!("CUSTOMEROPTOUT");
+    let (asked, lookups) = (parse(&request), lookups());
+    let call = asked.call(&lookups).unwrap();
+    assert_eq!(call.path(), "/rest/apis/cross/digitalAssets/programEnrollments/unenroll");
+    let body = serde_json::to_value(&call).unwrap();
+    assert_eq!((body.get("enrollmentSource"), &body["unenrollReason"]), (None, &json!("CUSTOMEROPTOUT")));
+    request["unenrollReason"] = json!("MOVED");
+    assert_eq!(enroll(&request).unwrap_err(), "lookup UnenrollReason has no entry for \"MOVED\"");
+    request["action"] = json!("ENROLL");
+    assert_eq!(fault(&request), "/unenrollReason stands only where action is UNENROLL");
 }
 
 /// The program system's answer, with 10589 as the number of what exists and 20012 of what is early.

@@ -6,7 +6,6 @@ mod root_list;
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-pub use root_list::Items;
 pub(super) use root_list::{outline_list, read_list};
 
 use super::outline::{Shape, Text, Told, grammar_of};
@@ -95,6 +94,11 @@ enum Need {
 pub(super) fn read_root<T>(root: &Json<'_>, read: impl FnOnce(&Object<'_, '_>) -> Option<T>) -> Result<T, Problem> {
     let faults = Faults::default();
     let value = as_object(root, Place::Root, &faults).and_then(|object| read(&object));
+    ended(value, faults)
+}
+
+/// The value, if nothing was found wrong.
+fn ended<T>(value: Option<T>, faults: Faults) -> Result<T, Problem> {
     let (total, listed) = faults.found.into_inner();
     match value {
         Some(value) if total == 0 => Ok(value),

@@ -177,16 +177,10 @@ fn read_status(document: &Document<'_>) -> u16 {
 fn a_list_at_the_root_is_read_item_by_item_and_every_fault_has_its_place() {
     let read = |body: &str| {
         let document = Document::parse(body.as_bytes()).unwrap();
-        let name = |item: &Object<'_, '_>| item.required_text("name", 3).map(str::to_owned);
-        let names = document.read_list(2, name, |items, names: &[String]| {
-            if names.first() == names.last() && names.len() > 1 {
-                items.fault(1, "name", "is there twice");
-            }
-        });
+        let names = document.read_list(2, |item| item.required_text("name", 3).map(str::to_owned));
         names.map_err(|problem| problem.to_string().replace("400 The message is not valid: ", ""))
     };
     assert_eq!(read(r#"[{"name":"a"},{"name":"b"}]"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
-    assert_eq!(read(r#"[{"name":"a"},{"name":"a"}]"#), Err("/1/name is there twice".to_owned()));
     assert_eq!(
         read(r#"[{"name":"abcd"},7]"#),
         Err("/0/name is longer than 3 characters; /1 is a number where an object is expected".to_owned())
@@ -194,6 +188,17 @@ fn a_list_at_the_root_is_read_item_by_item_and_every_fault_has_its_place() {
     assert_eq!(read("[]"), Err("the message is an empty list".to_owned()));
     assert_eq!(read("[{},{},{}]"), Err("the message has 3 items, at most 2 are allowed".to_owned()));
     assert_eq!(read("{}"), Err("the message is an object where a list is expected".to_owned()));
+}
+
+#[test]
+fn what_is_wrong_with_an_item_that_is_read_apart_is_its_own_fault_and_not_the_lists() {
+    let document = Document::parse(br#"[{"id":"1","name":"a"},{"id":"2","name":"abcd"}]"#).unwrap();
+    let items = document.read_list(2, |item| {
+        let name = item.apart(|it| it.required_text("name", 3).map(str::to_owned));
+        Some((item.required_text("id", 3)?.to_owned(), name.map_err(|problem| problem.errors[0].pointer.clone())))
+    });
+    let wanted = [("1".to_owned(), Ok("a".to_owned())), ("2".to_owned(), Err("/name".to_owned()))];
+    assert_eq!(items, Ok(wanted.to_vec()));
 }
 
 fn any_json() -> impl Strategy<Value = serde_json::Value> {

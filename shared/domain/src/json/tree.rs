@@ -9,7 +9,7 @@ use serde_json::Number;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
-use super::object::{Items, Object};
+use super::object::Object;
 use super::outline::Told;
 use super::{BODY_LIMIT, DEPTH_LIMIT, Problem};
 
@@ -70,8 +70,8 @@ impl<'a> Document<'a> {
         super::object::read_root(&self.root, read)
     }
 
-    /// Reads a message that must be a list of 1 to `most` objects: each with `read`, which reports faults by returning
-    /// `None`; then the rules between them with `check`.
+    /// Reads a message that must be a list of 1 to `most` objects, each with `read`; `None` from it means that it reported a
+    /// fault. What is wrong with one item alone is read by [`Object::apart`].
     ///
     /// # Errors
     /// 400 with every fault that was reported.
@@ -79,13 +79,12 @@ impl<'a> Document<'a> {
         &self,
         most: usize,
         read: impl Fn(&Object<'_, '_>) -> Option<T>,
-        check: impl FnOnce(&Items<'_>, &[T]),
     ) -> Result<Vec<T>, Problem> {
         if let Some(told) = &self.told {
             told.replace(super::object::outline_list(read));
             return Err(Problem::unreadable("is no message"));
         }
-        super::object::read_list(&self.root, most, read, check)
+        super::object::read_list(&self.root, most, read)
     }
 
     /// Of a list: each item as a body of its own, and its hash. Nothing of anything else.

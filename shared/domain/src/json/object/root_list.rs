@@ -1,29 +1,30 @@
 //! A message that is a list of objects at its root.
 
-use std::borrow::Cow;
-
-use super::{Faults, Json, Need, Object, Place, Problem, as_object, wrong_type};
+use super::{Faults, Json, Need, Object, Place, Problem, as_object, ended, wrong_type};
 use crate::json::outline::{Shape, Told};
 
-/// The items of a list, for rules across them.
-pub struct Items<'p> {
-    faults: &'p Faults,
-}
-
-impl Items<'_> {
-    /// Notes a fault of member `name` of item `index`.
-    pub fn fault(&self, index: usize, name: &'static str, reason: impl Into<Cow<'static, str>>) {
-        self.faults.add(&Place::Member(&Place::Item(&Place::Root, index), name), reason);
+impl<'t> Object<'t, '_> {
+    /// Reads this object as a message of its own: what is wrong with it is its own fault, with pointers that begin here, and
+    /// none of the message that it stands in.
+    ///
+    /// # Errors
+    /// 400 with every fault that `read` reported.
+    pub fn apart<T>(&self, read: impl FnOnce(&Object<'t, '_>) -> Option<T>) -> Result<T, Problem> {
+        if self.faults.told.is_some() {
+            drop(read(&self.nothing_at(self.place)));
+            return Err(Problem::unreadable("is no message"));
+        }
+        let faults = Faults::default();
+        let value = read(&Object { members: self.members, place: Place::Root, faults: &faults });
+        ended(value, faults)
     }
 }
 
-/// Reads each item with `read`, all of them whatever their faults; then, if each could be read, `check` looks for what is
-/// wrong between them.
+/// Reads each item with `read`, all of them whatever their faults.
 pub(in crate::json) fn read_list<T>(
     root: &Json<'_>,
     most: usize,
     read: impl Fn(&Object<'_, '_>) -> Option<T>,
-    check: impl FnOnce(&Items<'_>, &[T]),
 ) -> Result<Vec<T>, Problem> {
     let Json::List(items) = root else {
         return Err(Problem::unreadable(wrong_type(root, "a list")));
@@ -39,14 +40,7 @@ pub(in crate::json) fn read_list<T>(
     for (i, item) in items.iter().enumerate() {
         values.extend(as_object(item, Place::Item(&Place::Root, i), &faults).and_then(|item| read(&item)));
     }
-    if values.len() == items.len() {
-        check(&Items { faults: &faults }, &values);
-    }
-    match faults.found.into_inner() {
-        (0, _) if values.len() == items.len() => Ok(values),
-        (0, _) => Err(Problem::unreadable("is incomplete")),
-        (total, listed) => Err(Problem::with_total(total, listed)),
-    }
+    ended((values.len() == items.len()).then_some(values), faults)
 }
 
 /// What `read` asks for of each item.
