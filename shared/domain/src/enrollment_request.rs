@@ -240,6 +240,9 @@ pub struct Asset {
     pub make_and_model: Option<(String, String)>,
 }
 
+/// Which request an entry of a list is, and the request or everything that is wrong with it.
+pub type Entry = (MessageId, Result<EnrollmentRequest, Problem>);
+
 /// An entry of a list, known by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -269,7 +272,7 @@ impl EnrollmentRequest {
     ///
     /// # Errors
     /// As [`EnrollmentRequest::parse_list`].
-    pub fn from_list(document: &Document<'_>) -> Result<Vec<(MessageId, Result<Self, Problem>)>, Problem> {
+    pub fn from_list(document: &Document<'_>) -> Result<Vec<Entry>, Problem> {
         document.read_list(MOST, |entry| {
             let message_id = entry.required("messageId");
             let request = entry.apart(read::request);

@@ -45,6 +45,12 @@ impl TargetClient {
         Self { name, target, pacer: Arc::new(pacer), clock, notifier, timeout, told_of_refusal }
     }
 
+    /// The same neighbour, with the same rate, for calls that end after `timeout`.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
     /// Makes `call`. Answers of 2xx and 4xx come back as they are, but for 401, 403, 408 and 429; the rest is retried
     /// a few times, and then transient (contracts.md §8). A pause that the neighbour asks for is waited for, if there is
     /// time, and is no failure.

@@ -99,6 +99,10 @@ pub struct Message {
     pub position: Option<String>,
     /// Delivered although a newer message of its group has been: a person said so.
     pub forced: bool,
+    /// Its source was told to wait: what becomes of it is the worker's to tell. Until then a door that answers with results
+    /// may still be bringing it to its end.
+    #[serde(default)]
+    pub promised: bool,
     /// Where it stands.
     pub state: MessageState,
     /// What the target answered, if the source has not been told yet.

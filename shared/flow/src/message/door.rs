@@ -16,6 +16,22 @@ const LARGEST_INLINE: usize = 100 * 1024;
 /// How often a registration that lost a race is tried again at once.
 const RACES: u32 = 5;
 
+/// What the ledger makes of a message that is sent.
+pub(super) enum Taken {
+    /// It is new, or attempted anew.
+    New(Box<Seen<Message>>),
+    /// It is open, with the same body.
+    Open(Box<Seen<Message>>),
+    /// It ended well, with the same body.
+    Done(Box<Message>),
+    /// It is not taken: another body is known under its key, and open. Perhaps that was stored and could not be queued, and
+    /// its sender was told so and has changed it since: it is to be brought to its end, or it would refuse every correction
+    /// for ever.
+    OtherBody(Box<Seen<Message>>),
+    /// It is not taken.
+    Refused(Problem),
+}
+
 /// Takes a message from its sender (architecture.md §2.9 and §2.10).
 pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest) -> HttpReply {
     if request.body.len() > BODY_LIMIT {
@@ -25,7 +41,7 @@ pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest)
         Ok(identity) => identity,
         Err(refused) => return HttpReply::problem(&refused),
     };
-    match take(kit, &identity, request).await {
+    match take_and_queue(kit, &identity, request).await {
         Ok(reply) => reply,
         Err(fault) => {
             tracing::warn!(flow = kit.flow, correlation = request.correlation, fault = fault.chain(), "not accepted");
@@ -34,47 +50,57 @@ pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest)
     }
 }
 
-async fn take(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<HttpReply, Transient> {
+async fn take_and_queue(
+    kit: &MessageKit,
+    identity: &Identity,
+    request: &HttpRequest,
+) -> Result<HttpReply, Transient> {
+    match take(kit, identity, &request.body, &request.correlation).await? {
+        Taken::New(message) | Taken::Open(message) => queue(kit, &message.value, request).await,
+        Taken::Done(message) => Ok(first_result(&message)),
+        Taken::OtherBody(message) => {
+            queue(kit, &message.value, request).await?;
+            Ok(HttpReply::problem(&Problem::other_body()))
+        }
+        Taken::Refused(problem) => Ok(HttpReply::problem(&problem)),
+    }
+}
+
+/// Stores a message, or finds what is known of it (contracts.md §8, "the same key again").
+pub(super) async fn take(
+    kit: &MessageKit,
+    identity: &Identity,
+    body: &Bytes,
+    correlation: &str,
+) -> Result<Taken, Transient> {
     let key = Message::key(kit.flow, &identity.key);
-    let fresh = new_message(kit, identity, request).await?;
+    let fresh = new_message(kit, identity, body, correlation).await?;
     // Nearly every message is new: it is written without a look, and read only when it was there.
     if kit.ledger.commit(&[Write::put(key.clone(), &fresh, None, None)?]).await? == Committed::Yes {
-        return queue(kit, &fresh, request).await;
+        return Ok(Taken::New(Box::new(Seen { value: fresh, rev: 1 })));
     }
     for _ in 0..RACES {
         let known = kit.ledger.get::<Message>(&key).await?;
         let Some(known) = known else {
             return Err(Transient::new("the message was there, and is not any more"));
         };
-        if let Some(reply) = again(kit, identity, &known, request).await? {
-            return Ok(reply);
+        let same_body = known.value.body_hash == identity.body_hash;
+        match known.value.state {
+            MessageState::Accepted if same_body => return Ok(Taken::Open(Box::new(known))),
+            MessageState::Delivered if same_body => return Ok(Taken::Done(Box::new(known.value))),
+            MessageState::Accepted => return Ok(Taken::OtherBody(Box::new(known))),
+            MessageState::Delivered => return Ok(Taken::Refused(Problem::other_body())),
+            MessageState::AwaitingAck
+            | MessageState::Refused
+            | MessageState::Failed
+            | MessageState::Discarded => {
+                if let Some(taken) = attempt_anew(kit, &known, fresh.clone()).await? {
+                    return Ok(taken);
+                }
+            }
         }
     }
     Err(Transient::new("taking the message: others keep sending it at the same time"))
-}
-
-/// A message that is known: queued again, answered, refused, or attempted anew. `None`: lost a race, look again.
-async fn again(
-    kit: &MessageKit,
-    identity: &Identity,
-    known: &Seen<Message>,
-    request: &HttpRequest,
-) -> Result<Option<HttpReply>, Transient> {
-    let same_body = known.value.body_hash == identity.body_hash;
-    match known.value.state {
-        MessageState::Accepted if same_body => queue(kit, &known.value, request).await.map(Some),
-        MessageState::Delivered if same_body => Ok(Some(first_result(&known.value))),
-        MessageState::Accepted => {
-            // Perhaps it was stored and could not be queued, and its sender was told so and has changed it since: it is
-            // brought to its end, or it would refuse every correction for ever.
-            queue(kit, &known.value, request).await?;
-            Ok(Some(HttpReply::problem(&Problem::other_body())))
-        }
-        MessageState::Delivered => Ok(Some(HttpReply::problem(&Problem::other_body()))),
-        MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed | MessageState::Discarded => {
-            attempt_anew(kit, identity, known, request).await
-        }
-    }
 }
 
 fn first_result(known: &Message) -> HttpReply {
@@ -90,13 +116,13 @@ fn first_result(known: &Message) -> HttpReply {
 /// A message that awaits its acknowledgement is attempted anew too, because only its source knows whether that came and
 /// was negative. If its source merely repeats itself, the target hears the same once more, or, when a newer message of
 /// its order has been delivered, nothing.
+///
+/// `None`: somebody else changed it meanwhile; look again.
 async fn attempt_anew(
     kit: &MessageKit,
-    identity: &Identity,
     known: &Seen<Message>,
-    request: &HttpRequest,
-) -> Result<Option<HttpReply>, Transient> {
-    let mut fresh = new_message(kit, identity, request).await?;
+    mut fresh: Message,
+) -> Result<Option<Taken>, Transient> {
     fresh.attempt = known.value.attempt.saturating_add(1);
     if known.value.body_hash == fresh.body_hash && known.value.group == fresh.group {
         fresh.position.clone_from(&known.value.position);
@@ -106,32 +132,38 @@ async fn attempt_anew(
             fresh.asked = known.value.asked;
         }
         if let Some(newer) = newer_delivered(&kit.ledger, kit.flow, &fresh).await? {
-            let reply = if taken_before { first_result(&known.value) } else { HttpReply::problem(&overtaken(&newer)) };
-            return Ok(Some(reply));
+            let done = || Taken::Done(Box::new(known.value.clone()));
+            return Ok(Some(if taken_before { done() } else { Taken::Refused(overtaken(&newer)) }));
         }
     }
-    let key = Message::key(kit.flow, &identity.key);
+    let key = Message::key(kit.flow, &fresh.key);
     let mut writes = vec![Write::put(key, &fresh, Some(known.rev), None)?];
     if let Some(open) = Open::of_message(&known.value) {
         writes.extend(open.closing(&kit.ledger, kit.flow).await?);
     }
     match kit.ledger.commit(&writes).await? {
-        Committed::Yes => queue(kit, &fresh, request).await.map(Some),
+        Committed::Yes => Ok(Some(Taken::New(Box::new(Seen { value: fresh, rev: known.rev + 1 })))),
         Committed::LostRace => Ok(None),
     }
 }
 
-async fn new_message(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<Message, Transient> {
+async fn new_message(
+    kit: &MessageKit,
+    identity: &Identity,
+    body: &Bytes,
+    correlation: &str,
+) -> Result<Message, Transient> {
     Ok(Message {
         key: identity.key.clone(),
         group: group(&identity.ordering),
         body_hash: identity.body_hash.clone(),
-        body: store_body(kit, identity, &request.body).await?,
-        correlation: request.correlation.clone(),
+        body: store_body(kit, identity, body).await?,
+        correlation: correlation.to_owned(),
         accepted: kit.clock.now(),
         attempt: 1,
         position: None,
         forced: false,
+        promised: false,
         state: MessageState::Accepted,
         answered: None,
         result: None,

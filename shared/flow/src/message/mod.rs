@@ -7,8 +7,10 @@
 //!         worker: load ─ forward ─ (answer the source) ─ record
 //! ```
 //!
-//! A flow passes what differs: how a body is read ([`Identify`]) and the calls it makes ([`MessageCalls`]).
+//! A flow passes what differs: how a body is read ([`Identify`]) and the calls it makes ([`MessageCalls`]). One that answers
+//! with results takes lists of messages by [`AtOnce`] instead of [`accept`].
 
+mod at_once;
 mod door;
 mod worker;
 
@@ -23,6 +25,7 @@ use domain::json::Problem;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+pub use at_once::{AtOnce, Listed, Told};
 pub use door::accept;
 pub use worker::work;
 
@@ -132,6 +135,11 @@ pub trait MessageCalls: Send + Sync {
     /// [`Transient`] when nobody can say now.
     async fn deadline(&self, _body: &[u8]) -> Result<Option<Timestamp>, Transient> {
         Ok(None)
+    }
+
+    /// The first result of a message whose source is acknowledged like this, where that is more than how it ended.
+    fn result(&self, _ack: &Value) -> Option<Value> {
+        None
     }
 
     /// Tells the source what became of its message.

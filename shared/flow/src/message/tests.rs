@@ -1,6 +1,7 @@
 //! The message pipeline over the in-memory ports.
 
 mod again;
+mod at_once;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};

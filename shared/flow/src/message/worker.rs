@@ -79,7 +79,7 @@ struct Nudge {
 }
 
 /// How far a message was brought.
-enum Progress {
+pub(super) enum Progress {
     /// Nothing more is to be done for this delivery.
     Done,
     /// It waits for something, and is looked at again after this time.
@@ -109,13 +109,13 @@ async fn one(
     if message.value.state != MessageState::Accepted || message.value.attempt != nudge.attempt {
         return Ok(Progress::Done);
     }
-    let attempt = format!("{}#{}", nudge.key, nudge.attempt);
-    let mut work = Work { kit, calls, invocation, attempt, message: message.value, rev: message.rev, last };
+    let mut work = Work::new(kit, calls, invocation, message);
+    work.last = last;
     if work.message.position.is_none() {
         work.message.position.clone_from(&delivery.sequence);
     }
     let progress = work.deliver().await;
-    work.report(delivery, started, progress.as_ref());
+    work.report(delivery.receive_count, started, progress.as_ref());
     progress
 }
 
@@ -130,7 +130,7 @@ enum Step {
 }
 
 /// A message that is being worked on.
-struct Work<'a> {
+pub(super) struct Work<'a> {
     kit: &'a MessageKit,
     calls: &'a dyn MessageCalls,
     invocation: &'a Invocation,
@@ -140,7 +140,38 @@ struct Work<'a> {
     last: Option<Seen<LastDelivered>>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        kit: &'a MessageKit,
+        calls: &'a dyn MessageCalls,
+        invocation: &'a Invocation,
+        message: Seen<Message>,
+    ) -> Self {
+        let attempt = format!("{}#{}", message.value.key, message.value.attempt);
+        Self { kit, calls, invocation, attempt, message: message.value, rev: message.rev, last: None }
+    }
+
+    /// Brings the message to its end while its source waits, who is told by whoever called this: the acknowledgement, or
+    /// nothing if the message waits for something.
+    pub(super) async fn at_once(&mut self) -> Result<Option<Value>, Transient> {
+        let answered = match self.forward().await? {
+            Step::End(state, result) => {
+                self.end(state, Some(result.clone()), None).await?;
+                return Ok(Some(result));
+            }
+            Step::Tell(answered) => answered,
+            Step::Later(_) => return Ok(None),
+        };
+        self.end(answered.ends, Some(self.result(&answered)), answered.reason).await?;
+        Ok(Some(answered.ack))
+    }
+
+    /// What its source is answered when it sends the message again after its end.
+    fn result(&self, answered: &Answered) -> Value {
+        let status = || json!({ "messageKey": self.message.key, "status": answered.ends.word().to_uppercase() });
+        self.calls.result(&answered.ack).unwrap_or_else(status)
+    }
+
     async fn deliver(&mut self) -> Result<Progress, Transient> {
         if self.message.answered.is_none() {
             let step = match self.overtaken_by().map(str::to_owned) {
@@ -222,8 +253,7 @@ impl Work<'_> {
                 Err(Failure::Transient(fault)) => return self.keep_answer(answered, fault).await,
             }
         }
-        let result = json!({ "messageKey": self.message.key, "status": answered.ends.word().to_uppercase() });
-        self.end(answered.ends, Some(result), answered.reason).await
+        self.end(answered.ends, Some(self.result(&answered)), answered.reason).await
     }
 
     /// The source cannot be told now: the answer is kept, and after the limit it is people's to carry it.
@@ -321,7 +351,8 @@ impl Work<'_> {
         self.kit.notifier.notify(&Notice { audience, subject, text }).await
     }
 
-    fn report(&self, delivery: &Delivery, started: Timestamp, progress: Result<&Progress, &Transient>) {
+    /// One line and the metrics of an attempt, which was the how-manieth delivery.
+    pub(super) fn report(&self, deliveries: u32, started: Timestamp, progress: Result<&Progress, &Transient>) {
         let now = self.kit.clock.now();
         let state = self.message.state;
         let fault = progress.err();
@@ -338,7 +369,7 @@ impl Work<'_> {
             received: 1,
             delivered: u64::from(fault.is_none() && state.is_taken()),
             rejected: u64::from(fault.is_none() && state == MessageState::Refused),
-            retried: u64::from(delivery.receive_count.saturating_sub(1)),
+            retried: u64::from(deliveries.saturating_sub(1)),
             lag: now.duration_since(self.message.accepted),
             duration: now.duration_since(started),
             reason: fault.map(Transient::chain).or_else(|| self.message.reason.clone()),

@@ -94,11 +94,11 @@ impl Pacer {
         loop {
             let (slot, is_first) = {
                 let mut block = self.block.lock().await;
-                let slot = self.next_slot(&mut block, clock).await?;
+                let slot = self.next_slot(&mut block, clock, latest).await?;
                 (slot, block.left + 1 == block.size)
             };
             if slot > latest {
-                return Err(Transient::new(format!("{} is not to be called before {slot}", self.key.partition)));
+                return Err(self.too_late(slot));
             }
             let begin = slot.saturating_sub(LOOK).unwrap_or(slot);
             if is_first && begin > clock.now() {
@@ -130,12 +130,20 @@ impl Pacer {
         Ok(())
     }
 
-    async fn next_slot(&self, block: &mut Block, clock: &dyn Clock) -> Result<Timestamp, Transient> {
+    fn too_late(&self, slot: Timestamp) -> Transient {
+        Transient::new(format!("{} is not to be called before {slot}", self.key.partition))
+    }
+
+    async fn next_slot(&self, block: &mut Block, clock: &dyn Clock, latest: Timestamp) -> Result<Timestamp, Transient> {
         let now = clock.now();
         if let Some(next) = block.next.filter(|next| block.left > 0 && self.is_usable(*next, now)) {
             block.left -= 1;
             block.next = next.saturating_add(self.spacing).ok();
             return Ok(next);
+        }
+        // Others have taken all slots until then, and the instant never goes back: one that nobody uses is not taken.
+        if let Some(taken) = block.seen.as_ref().map(|seen| seen.value.next).filter(|next| *next > latest) {
+            return Err(self.too_late(taken));
         }
         // A block that was used up in time calls for a larger one.
         let used_up = block.left == 0 && block.next.is_some_and(|next| self.is_usable(next, now));
