@@ -70,15 +70,14 @@ impl AtOnce<'_> {
     /// [`Transient`] when one of them could neither be ended nor be stored. The list is to be sent again: those that have
     /// ended are answered as before.
     pub async fn take(&self, list: &[Listed], request: &HttpRequest) -> Result<Vec<Told>, Transient> {
-        let mut first = HashMap::with_capacity(list.len());
+        let (mut first, mut places) = (HashMap::with_capacity(list.len()), Vec::with_capacity(list.len()));
         for (place, message) in list.iter().enumerate() {
-            first.entry(message.identity.key.as_str()).or_insert(place);
+            first.entry(message.identity.key.as_str()).or_insert_with(|| {
+                places.push(place);
+                place
+            });
         }
-        let each = list.iter().enumerate().filter(|(place, it)| first.get(it.identity.key.as_str()) == Some(place));
-        let each = each.map(|(place, message)| async move {
-            let once = format!("{}-{place}", request.request_id);
-            Ok((place, self.one(message, request, once).await?))
-        });
+        let each = places.into_iter().map(|place| self.at(list, place, request));
         let told = stream::iter(each).buffered(self.side_by_side.max(1)).collect::<Vec<Result<_, Transient>>>().await;
         let told = told.into_iter().collect::<Result<HashMap<usize, Told>, Transient>>()?;
         let of = |message: &Listed| {
@@ -88,6 +87,11 @@ impl AtOnce<'_> {
         };
         // Each of them has a first; should one have none, its sender is not left without a word.
         Ok(list.iter().map(|message| of(message).unwrap_or(Told::Later)).collect())
+    }
+
+    async fn at(&self, list: &[Listed], place: usize, request: &HttpRequest) -> Result<(usize, Told), Transient> {
+        let listed = list.get(place).ok_or_else(|| Transient::new("a list has become shorter"))?;
+        Ok((place, self.one(listed, request, format!("{}-{place}", request.request_id)).await?))
     }
 
     async fn one(&self, listed: &Listed, request: &HttpRequest, once: String) -> Result<Told, Transient> {
