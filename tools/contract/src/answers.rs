@@ -64,6 +64,53 @@ struct GatewayAnswer {
     message: Option<String>,
 }
 
+/// What became of a message, and of each of its records.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described, never made")]
+struct MsgAck {
+    #[schema(rename = "MsgAck")]
+    ack: MsgAckContent,
+}
+
+/// The acknowledgement itself.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "described, never made")]
+struct MsgAckContent {
+    /// Of the message as a whole: FAILURE if a record failed technically, else ERROR if one failed, else SUCCESS.
+    #[schema(pattern = "^(SUCCESS|ERROR|FAILURE)$")]
+    ack_type: String,
+    /// When it was made, UTC.
+    #[schema(rename = "whenISO")]
+    when: String,
+    responses: MsgAckResponses,
+}
+
+/// The list, one level further down.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described, never made")]
+struct MsgAckResponses {
+    /// The first is about the message as a whole, the others about its records, in their order.
+    response: Vec<MsgAckResponse>,
+}
+
+/// What became of one record.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "described, never made")]
+struct MsgAckResponse {
+    /// The record's id; of the first, the correlation id of the request, since a list has no id of its own.
+    id: String,
+    /// The id that the program system gave, EXISTS where it had the request already, or the reason of the failure; of the
+    /// first, `delivered=…;failed=…`.
+    value: String,
+    #[schema(pattern = "^(SUCCESS|ERROR|FAILURE)$")]
+    response_code: String,
+    /// When, UTC.
+    #[schema(rename = "responseTimeISO")]
+    response_time: String,
+}
+
 /// How to upload a file: one PUT of at most 5 GB, to S3 itself.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -100,6 +147,10 @@ pub(crate) fn schemas() -> Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::
         ("Accepted".into(), Accepted::schema()),
         ("FieldFault".into(), FieldFault::schema()),
         ("GatewayAnswer".into(), GatewayAnswer::schema()),
+        ("MsgAck".into(), MsgAck::schema()),
+        ("MsgAckContent".into(), MsgAckContent::schema()),
+        ("MsgAckResponse".into(), MsgAckResponse::schema()),
+        ("MsgAckResponses".into(), MsgAckResponses::schema()),
         ("Problem".into(), Problem::schema()),
         ("RejectLink".into(), RejectLink::schema()),
         ("UploadOffer".into(), UploadOffer::schema()),
@@ -120,7 +171,13 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
     let location = location.schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
     let retry = HeaderBuilder::new().description(Some("Seconds after which to send it again"));
     let retry = retry.schema(Some(ObjectBuilder::new().schema_type(Type::Integer))).build();
+    let answered =
+        response("All are done, well or not: one response for each, in their order, after one about the list");
+    let in_part = "Those that are done have their responses; each other one is acknowledged by a `MsgAck` of its own to the \
+                   DERMS's `/acks`";
     vec![
+        ("Answered", answered.content(JSON, of("MsgAck")).build()),
+        ("AnsweredInPart", response(in_part).content(JSON, of("MsgAck")).build()),
         ("Done", done.content(JSON, ContentBuilder::new().schema(Some(result)).build()).build()),
         ("Accepted", accepted.content(JSON, of("Accepted")).build()),
         ("Offered", offer.build()),

@@ -4,6 +4,7 @@
 use domain::aggregator::Aggregator;
 use domain::derms_message::DermsMessage;
 use domain::device_status::{DeviceStatusAck, StatusCheck};
+use domain::enrollment_request::EnrollmentRequest;
 use domain::enrollment_sync::EnrollmentSync;
 use domain::event_opt_out::EventOptOut;
 use domain::event_status::EventStatus;
@@ -28,10 +29,16 @@ pub(crate) struct Message {
     pub(crate) notes: &'static [(&'static str, &'static str)],
     /// Keywords for the object at a place: what holds between members and a schema can say.
     pub(crate) rules: &'static [(&'static str, &'static str)],
+    /// What the door answers beside what every door may answer: status, and the name of the answer.
+    pub(crate) answers: &'static [(&'static str, &'static str)],
 }
 
 /// What most messages have beside name, title and reader: nothing.
-const PLAIN: Message = Message { flow: "", title: "", outline: Vec::new, beyond: "", notes: &[], rules: &[] };
+const PLAIN: Message =
+    Message { flow: "", title: "", outline: Vec::new, beyond: "", notes: &[], rules: &[], answers: QUEUED };
+
+/// A message is stored and queued, and known when it comes again.
+const QUEUED: &[(&str, &str)] = &[("200", "Done"), ("202", "Accepted"), ("409", "Overtaken"), ("422", "KeyUsed")];
 
 /// Why an acknowledgement is negative.
 const REASON: (&str, &str) = ("/message", "Why not, for people");
@@ -69,6 +76,29 @@ pub(crate) const MESSAGES: &[Message] = &[
         ..PLAIN
     },
     Message {
+        flow: "derms-dacs-enrollment-request",
+        title: "Requests for enrollment or unenrollment, as the DERMS sends them",
+        outline: || outline(EnrollmentRequest::from_list),
+        beyond: "and what is wrong with the list as a whole: that it is none, and entries without a readable messageId. \
+                 Everything else that the schema asks for is asked of each request by itself: one that is not as it should be \
+                 has an ERROR with the reason in its own response, and the rest are taken",
+        notes: &[
+            ("/0/messageId", "What makes two requests the same; the program system's transactionId"),
+            ("/0/action", "ENROLL when absent"),
+            ("/0/unenrollReason", "By lookup UnenrollReason; required where action is UNENROLL, and stands only there"),
+            ("/0/drmsInstanceId", "The DERMS installation that sends it"),
+            (
+                "/0/programInfo/startDateTimeISO",
+                "The program system gets the day that this is in the location's time zone",
+            ),
+            ("/0/assetInfo/assetList/0/assetType", "By lookup AssetType"),
+            ("/0/assetInfo/assetList/0/make", "With model, the specification by lookup AssetSpec; neither or both"),
+            ("/0/assetInfo/assetList/0/headEndSystem", "By lookup HeadEndSystem"),
+        ],
+        rules: &[("", r#"{"minItems": 1, "maxItems": 1000}"#)],
+        answers: &[("200", "Answered"), ("202", "AnsweredInPart")],
+    },
+    Message {
         flow: "dacs-derms-enrollment-sync",
         title: "Enrollment synchronization, as the program system sends it",
         outline: || outline(EnrollmentSync::from_document),
@@ -83,6 +113,7 @@ pub(crate) const MESSAGES: &[Message] = &[
             ("/sendDetails/locationInfo/controllableDevices", "The complete state after the change"),
         ],
         rules: ENROLLMENT_RULES,
+        ..PLAIN
     },
     Message {
         flow: "derms-dacs-enrollment-ack",

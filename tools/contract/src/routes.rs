@@ -46,8 +46,10 @@ pub(crate) fn all(named: &mut Named) -> Paths {
 /// The schema of a message, without what holds between members.
 pub(crate) fn of_message(message: &Message, named: &mut Named) -> RefOr<Schema> {
     let mut schema = schema::of(&(message.outline)(), message.notes, named);
-    if let RefOr::T(Schema::Object(object)) = &mut schema {
-        object.title = Some(message.title.to_owned());
+    match &mut schema {
+        RefOr::T(Schema::Object(object)) => object.title = Some(message.title.to_owned()),
+        RefOr::T(Schema::Array(list)) => list.title = Some(message.title.to_owned()),
+        _ => {}
     }
     schema
 }
@@ -96,11 +98,10 @@ fn message_route(message: &Message, scope: &str) -> Operation {
     });
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(pascal(message.flow))));
     let content = content.examples_from_iter(examples).build();
-    let answers = [("200", "Done"), ("202", "Accepted"), ("409", "Overtaken"), ("422", "KeyUsed")];
     operation(message.flow, message.title, scope)
         .description(Some(beyond(message)))
         .request_body(Some(json_body(content)))
-        .responses(of_route(&answers))
+        .responses(of_route(message.answers))
         .build()
 }
 

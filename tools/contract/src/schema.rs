@@ -31,13 +31,17 @@ pub(crate) fn of(told: &[Told], notes: &[(&str, &str)], named: &mut Named) -> Re
     let mut root = Place::default();
     for one in told {
         let mut place = &mut root;
+        // The root of a message that is a list is told too, by the empty pointer.
         for name in one.pointer.split('/').skip(1) {
             place = place.below.entry(name).or_default();
         }
         place.told = Some(one);
     }
     let mut making = Making { notes, named };
-    making.object(&root, "", true).build().into()
+    match root.told {
+        Some(told) => making.member(told, &root),
+        None => making.object(&root, "", true).build().into(),
+    }
 }
 
 struct Making<'m> {

@@ -120,9 +120,7 @@ impl<'a> EnrollmentCall<'a> {
         let EnrollmentRequest { message_id, customer, program, location, assets, .. } = request;
         let (enrollment_source, unenroll_reason) = match &request.action {
             Action::Enroll => (Some(lookups.translate(MapName::EnrollmentSource, SOURCE)?.to_owned()), None),
-            Action::Unenroll { reason } => {
-                (None, Some(lookups.translate(MapName::UnenrollReason, reason)?.to_owned()))
-            }
+            Action::Unenroll { reason } => (None, Some(lookups.translate(MapName::UnenrollReason, reason)?.to_owned())),
         };
         Ok(Self {
             transaction_id: message_id,

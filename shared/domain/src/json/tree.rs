@@ -75,11 +75,7 @@ impl<'a> Document<'a> {
     ///
     /// # Errors
     /// 400 with every fault that was reported.
-    pub fn read_list<T>(
-        &self,
-        most: usize,
-        read: impl Fn(&Object<'_, '_>) -> Option<T>,
-    ) -> Result<Vec<T>, Problem> {
+    pub fn read_list<T>(&self, most: usize, read: impl Fn(&Object<'_, '_>) -> Option<T>) -> Result<Vec<T>, Problem> {
         if let Some(told) = &self.told {
             told.replace(super::object::outline_list(read));
             return Err(Problem::unreadable("is no message"));

@@ -50,11 +50,7 @@ pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest)
     }
 }
 
-async fn take_and_queue(
-    kit: &MessageKit,
-    identity: &Identity,
-    request: &HttpRequest,
-) -> Result<HttpReply, Transient> {
+async fn take_and_queue(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<HttpReply, Transient> {
     match take(kit, identity, &request.body, &request.correlation).await? {
         Taken::New(message) | Taken::Open(message) => queue(kit, &message.value, request).await,
         Taken::Done(message) => Ok(first_result(&message)),
@@ -90,10 +86,7 @@ pub(super) async fn take(
             MessageState::Delivered if same_body => return Ok(Taken::Done(Box::new(known.value))),
             MessageState::Accepted => return Ok(Taken::OtherBody(Box::new(known))),
             MessageState::Delivered => return Ok(Taken::Refused(Problem::other_body())),
-            MessageState::AwaitingAck
-            | MessageState::Refused
-            | MessageState::Failed
-            | MessageState::Discarded => {
+            MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed | MessageState::Discarded => {
                 if let Some(taken) = attempt_anew(kit, &known, fresh.clone()).await? {
                     return Ok(taken);
                 }
@@ -118,11 +111,7 @@ fn first_result(known: &Message) -> HttpReply {
 /// its order has been delivered, nothing.
 ///
 /// `None`: somebody else changed it meanwhile; look again.
-async fn attempt_anew(
-    kit: &MessageKit,
-    known: &Seen<Message>,
-    mut fresh: Message,
-) -> Result<Option<Taken>, Transient> {
+async fn attempt_anew(kit: &MessageKit, known: &Seen<Message>, mut fresh: Message) -> Result<Option<Taken>, Transient> {
     fresh.attempt = known.value.attempt.saturating_add(1);
     if known.value.body_hash == fresh.body_hash && known.value.group == fresh.group {
         fresh.position.clone_from(&known.value.position);

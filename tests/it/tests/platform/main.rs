@@ -14,6 +14,7 @@
 
 mod device_messages;
 mod devices;
+mod enrollment_requests;
 mod files;
 mod gateway;
 mod intake;

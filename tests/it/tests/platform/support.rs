@@ -27,6 +27,9 @@ static PREPARED: OnceCell<()> = OnceCell::const_new();
 /// The programs of the examples, as a utility would have them in its lookup.
 pub const PROGRAMS: &str = "programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-SUMMER-T\n";
 
+/// What the program system calls a thermostat.
+const ASSET_TYPES: &str = "key,value\nTHERMOSTAT,SMART-THERMOSTAT\n";
+
 /// The running platform.
 pub struct Platform {
     facts: Value,
@@ -96,6 +99,7 @@ impl Platform {
 
     async fn prepare(&self) {
         self.put(self.output("ConfigBucket"), "lookups/Program.csv", PROGRAMS).await;
+        self.put(self.output("ConfigBucket"), "lookups/AssetType.csv", ASSET_TYPES).await;
         neighbours::subscribe(self).await;
     }
 

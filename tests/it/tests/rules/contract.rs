@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::SyncRequestId;
 use domain::json::{FieldFault, Grammar, Problem, Shape, Told};
+use domain::msg_ack::{Envelope, MsgAck, ResponseCode};
 use flow::trigger::HttpReply;
 use it::repo;
 use it::template::Template;
@@ -138,4 +139,11 @@ fn answers_are_told_as_they_are_given() {
     for problem in [Problem::invalid(vec![fault]), Problem::too_large(1), Problem::other_body()] {
         describes("Problem", &of(HttpReply::problem(&problem)));
     }
+    let envelope =
+        Envelope { message_id: "c-1", dacs_message_id: None, ack_type: ResponseCode::Success, delivered: 0, failed: 0 };
+    let ack = json!(MsgAck::new(envelope, "2026-07-01T18:00:00Z".parse().unwrap(), Vec::new()));
+    describes("MsgAck", &ack);
+    describes("MsgAckContent", &ack["MsgAck"]);
+    describes("MsgAckResponses", &ack["MsgAck"]["responses"]);
+    describes("MsgAckResponse", &ack["MsgAck"]["responses"]["response"][0]);
 }

@@ -8,7 +8,7 @@ use domain::msg_ack::ResponseCode;
 use domain::stage::Limits;
 use flow::derms_ack::DermsAcks;
 use flow::memory::{CONFIG, Targets, World};
-use flow::ports::{Call, Payload};
+use flow::ports::{Answer, Call, Payload};
 use flow::stage::{ProgramEvents, Stages};
 use flow::status_answers::StatusAnswers;
 use flow::sync_ack::{AckCalls, ReadAck};
@@ -55,6 +55,8 @@ pub const FLOWS: &[Flow] = &[
     acknowledgement(derms_dacs_enrollment_ack::NAME),
     acknowledgement(derms_dacs_program_rules_ack::NAME),
     acknowledgement(derms_dacs_aggregators_ack::NAME),
+    // DACS hears of each request, and the DERMS in the answer (see `every_request_of_a_valid_list_reaches_dacs…`).
+    Flow { name: derms_dacs_enrollment_request::NAME, id: "/0/messageId", derms: None, dacs: None },
     // DACS hears of each stage (see `every_stage_of_a_valid_event_status_reaches_dacs`), the DERMS of the message.
     Flow {
         name: derms_dacs_event_status::NAME,
@@ -88,7 +90,14 @@ impl Door {
     pub fn new(name: &'static str) -> Self {
         let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
         world.objects.put(CONFIG, "lookups/Program.csv", PROGRAMS);
-        Self { name, world, derms: Targets::answering(200, TAKEN), dacs: Targets::answering(200, "") }
+        world.objects.put(CONFIG, "lookups/AssetType.csv", "key,value\nTHERMOSTAT,SMART-THERMOSTAT\n");
+        world.objects.put(CONFIG, "lookups/AssetSpec.csv", "key,value\nACME!T100,ACME-T100\n");
+        let dacs = Targets::new(|call| {
+            let enrolls = call.path.ends_with("enroll");
+            let body = if enrolls { r#"{"enrollmentId":"EN1","status":"PENDING"}"# } else { "" };
+            Ok(Answer { status: 200, retry_after: None, body: body.into() })
+        });
+        Self { name, world, derms: Targets::answering(200, TAKEN), dacs }
     }
 
     async fn handle(&self, trigger: Trigger) -> Reply {
@@ -122,6 +131,11 @@ impl Door {
             derms_dacs_event_status::NAME => {
                 use derms_dacs_event_status::{Flow, LOOKUPS};
                 Flow { kit: kit(LOOKUPS), calls: self.event_status_calls(LOOKUPS) }.handle(trigger, invocation).await
+            }
+            derms_dacs_enrollment_request::NAME => {
+                use derms_dacs_enrollment_request::{Flow, LOOKUPS};
+                let calls = self.enrollment_calls(LOOKUPS);
+                Flow { kit: kit(LOOKUPS), calls, side_by_side: 4 }.handle(trigger, invocation).await
             }
             derms_dacs_device_status_ack::NAME => {
                 use derms_dacs_device_status_ack::{Calls, Flow, LOOKUPS};
@@ -167,6 +181,15 @@ impl Door {
     fn ack_calls(&self, read: ReadAck) -> AckCalls {
         let lookups = self.world.lookups(self.name, flow::sync_ack::LOOKUPS);
         AckCalls { acks: self.world.sync_request_acks(&lookups, "25.4".parse().unwrap(), self.dacs.clone()), read }
+    }
+
+    fn enrollment_calls(&self, names: &'static [&'static str]) -> derms_dacs_enrollment_request::Calls {
+        derms_dacs_enrollment_request::Calls {
+            dacs: self.world.target("dacs", self.dacs.clone()),
+            acks: DermsAcks { derms: self.world.target("derms", self.derms.clone()) },
+            lookups: self.world.lookups(self.name, names),
+            clock: Arc::new(self.world.clock.clone()),
+        }
     }
 
     fn event_status_calls(&self, names: &'static [&'static str]) -> derms_dacs_event_status::Calls {

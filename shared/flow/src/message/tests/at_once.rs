@@ -71,13 +71,8 @@ impl MessageCalls for SentTwice {
 async fn a_list_that_is_sent_again_while_the_first_door_works_on_it_leaves_no_message_without_its_answer() {
     let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
     let kit = world.message_kit(FLOW, &[]);
-    let target = SentTwice {
-        world,
-        kit,
-        again: AtomicBool::new(true),
-        second: Mutex::default(),
-        acked: Mutex::default(),
-    };
+    let target =
+        SentTwice { world, kit, again: AtomicBool::new(true), second: Mutex::default(), acked: Mutex::default() };
     let first = target.post("first").await;
     // The second sender was promised an acknowledgement of "a": the first door, which called the target, leaves it to that.
     assert_eq!(target.second.lock().unwrap()[0], Told::Later);
