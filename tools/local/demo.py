@@ -1,12 +1,13 @@
 """`make demo`: the flows on real files and messages, good and bad, and an account of what became of them.
 
 The account is what the platform says: its ledger, reject files and notices. It is then compared, field by field, with
-what was sent and with what the neighbours hold: the DERMS's and DACS's books, and DACS's inbox.
+what was sent and with what the neighbours hold: the DERMS's and DACS's books, and DACS's inbox. At last three journeys are
+told across all flows, and the systems asked whether they agree.
 """
 
 import time
 
-from . import demo_account, demo_check, demo_devices, demo_files, demo_messages, demo_stages, platform
+from . import demo_account, demo_check, demo_devices, demo_files, demo_messages, demo_stages, journeys, platform
 from .demo_world import World
 from .progress import step
 
@@ -20,7 +21,7 @@ class Told:
     def __init__(self, world):
         self.world = world
         self.files, self.messages, self.records, self.refusals, self.notices = [], [], [], [], []
-        self.stages, self.statuses = demo_stages.stages(), []
+        self.stages, self.statuses, self.journeys = demo_stages.stages(), [], []
 
 
 def demo():
@@ -29,8 +30,13 @@ def demo():
     print("\n== start and deploy")
     facts = platform.up()
     try:
-        told = _play(World(facts))
-        differences = demo_account.show(told, demo_check.compare(told), time.monotonic() - begun)
+        world = World(facts)
+        told = _play(world)
+        comparison = demo_check.compare(told)
+        told.journeys = journeys.tell(world)
+        for agreement in told.journeys:
+            agreement.compare(comparison)
+        differences = demo_account.show(told, comparison, time.monotonic() - begun)
     finally:
         ended = platform.down(facts["mark"])
         print(f"\nStopped everything that was started ({ended} processes). Logs stay in .local/ until the next start.")

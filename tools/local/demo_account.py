@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .demo_files import ACKS, INBOXES, rejects_key
+from .journeys.agreement import SYSTEMS
 
 FEW, MANY = 3, 10
 """Of a file with many rejected rows only a few are shown; its reasons.csv has them all."""
@@ -24,6 +25,9 @@ def show(told, comparison, seconds):
     for table in (_files(told), _rejected(told), _messages(told), _devices(told), _stages(told), _statuses(told), _refusals(told), _faults(told), _notices(told)):
         console.print()
         console.print(table)
+    for agreement in told.journeys:
+        console.print()
+        console.print(_agreement(agreement))
     console.print()
     console.print(_comparison(comparison))
     for subject, what, account, books in comparison.differences:
@@ -159,6 +163,16 @@ def _notices(told):
         about = lines.get("File") or lines.get("Message") or lines.get("Lookup", "")
         reason = lines.get("Reason") or lines.get("Rows", "")
         table.add_row(audience, Text(subject), Text(f"{about}\n{reason}".strip()))
+    return table
+
+
+def _agreement(agreement):
+    """What each system says of the same thing; a dash where it has nothing to do with it."""
+    table = _table(f"Journey: {agreement.title}", "about", *SYSTEMS)
+    for about, *said in agreement.lines:
+        known = [each for each in said if each is not None]
+        style = "green" if len(set(known)) == 1 else "red"
+        table.add_row(Text(about), *(Text("–" if each is None else each, style="" if each is None else style) for each in said))
     return table
 
 

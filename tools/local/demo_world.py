@@ -1,5 +1,6 @@
 """What the demo sees and touches: buckets, queues, ledger and API as their users do, and the neighbours' own books."""
 
+import base64
 import csv
 import hashlib
 import io
@@ -8,6 +9,7 @@ import os
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +69,13 @@ class World:
             lambda: (run := self.item(partition, "run")) and run["state"] not in OPEN_RUN and run,
         )
 
+    def delivered_run(self, dropped):
+        """The run over a file of which every row must be delivered."""
+        run = self.settled_run(dropped)
+        if run["state"] != "Delivered" or run["counts"]["rejected"]:
+            raise Failed(f"{dropped.address} was not delivered whole by {dropped.flow}: {run['state']}, {run['reason']}, {run['counts']}")
+        return run
+
     def decide(self, verb, dropped):
         """What a person decides about a held run."""
         self.operate(verb, dropped.run_id, dropped.flow)
@@ -108,6 +117,35 @@ class World:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return _call(urllib.request.Request(self.facts["apiUrl"] + route, data, headers))
+
+    def post_file(self, flow, envelope, body):
+        """Posts a file with its envelope, as the DERMS may do instead of dropping it."""
+        mark = "a-line-that-no-file-has"
+        parts = [("envelope", "application/json", json.dumps(envelope).encode()), ("file", "text/csv", body)]
+        form = b"".join(
+            f'--{mark}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'.encode() + content + b"\r\n"
+            for name, kind, content in parts
+        ) + f"--{mark}--\r\n".encode()
+        subject = flow.split("-", 2)[2]
+        headers = {"Content-Type": f"multipart/form-data; boundary={mark}", "Authorization": f"Bearer {self.tokens['derms']}"}
+        status, answer = _call(urllib.request.Request(f"{self.facts['apiUrl']}/v1/derms/{subject}", form, headers))
+        if status != 202:
+            raise Failed(f"A file for {flow} was answered {status}: {answer}")
+        bucket, key = self.outputs["DermsOutboxBucket"], f"{subject}/{envelope['messageId']}.csv"
+        return Dropped(flow, bucket, key, self.s3.head_object(Bucket=bucket, Key=key)["VersionId"])
+
+    def call_dacs(self, path, body):
+        """A call of DACS by somebody else than the platform."""
+        dacs = self.facts["neighbours"]["dacs"]
+        secret = dacs["secret"]
+        form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": secret["scope"]}).encode()
+        login = base64.b64encode(f"{secret['clientId']}:{secret['clientSecret']}".encode()).decode()
+        _, token = _call(urllib.request.Request(secret["tokenUrl"], form, {"Authorization": f"Basic {login}"}))
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token['access_token']}"}
+        status, answer = _call(urllib.request.Request(dacs["url"] + path, json.dumps(body).encode(), headers))
+        if status != 200:
+            raise Failed(f"DACS answered {status}: {answer}")
+        return answer
 
     def ended_message(self, flow, key, attempt=1):
         """A message of the ledger, once this attempt has come to its end."""
