@@ -97,7 +97,7 @@ impl Flow {
     }
 }
 
-/// A request as a message of its own: each is an order of its own, the queue keeps none.
+/// A request as a message of its own: each is an order of its own, so that only one instance works on it at a time.
 fn as_message(listed: &Listed) -> message::Listed {
     let key = listed.message_id.to_string();
     let identity = Identity { ordering: key.clone(), key, body_hash: listed.hash.to_string() };
