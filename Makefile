@@ -29,8 +29,10 @@ demo: build ## run the flows on real files and messages, good and bad, and print
 .PHONY: test
 test: lint ## everything that holds the rules: format, lints, template, unit, contract, simulation, end to end
 	@printf '\nInstalled in this folder: $(VENV)/ (tools, as pinned), $(TARGET)/ and dist/ (builds), .local/ (state and logs).\n'
-	@printf '\n== unit, contract and simulation tests\n'
-	cargo test --workspace --exclude it
+	@printf '\n== unit and contract tests\n'
+	cargo test --workspace --exclude it --exclude simulation
+	@printf '\n== simulation: ten thousand schedules, and the faults that they met\n'
+	cargo test -p simulation -- --nocapture
 	@printf '\n== structure, template and examples\n'
 	cargo test --workspace --test rules
 	@$(MAKE) build

@@ -89,6 +89,8 @@ impl Calls {
             match self.stages.bring(&errand, context).await? {
                 Brought::Refused(reason) => return Ok(End::Answered(line((ResponseCode::Error, reason)))),
                 Brought::Settled(settled) => stage = Some(settled),
+                // No message but this one may look at the stage again.
+                Brought::Later(waiting, after) if waiting.follows_its_event() => return Ok(End::Later(after)),
                 Brought::Later(waiting, after) => (stage, delay) = (Some(waiting), after),
                 Brought::Unknown => {}
             }

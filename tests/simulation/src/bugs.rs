@@ -45,6 +45,10 @@ pub enum Bug {
     TearTheTransaction,
     /// A call of a target counts as done when it is sent, and is carried out a few seconds later.
     CheckpointBeforeTheCall,
+    /// A cancel of a whole event is not remembered.
+    ForgetTheCancel,
+    /// A status is not held for its predecessor.
+    ForgetToHold,
 }
 
 impl Bug {
@@ -70,5 +74,7 @@ impl Bug {
         Self::ResumeFromTheStart,
         Self::TearTheTransaction,
         Self::CheckpointBeforeTheCall,
+        Self::ForgetTheCancel,
+        Self::ForgetToHold,
     ];
 }

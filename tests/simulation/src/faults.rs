@@ -128,11 +128,13 @@ impl Fault {
                 Kind::Published,
             ) if flow != FlowId::Extract => Some("file to file: no target is called"),
             (Self::PartialAnswer, Kind::Parts) => Some("the status says all; no body is read"),
-            (Self::PartialAnswer, _) if matches!(flow, FlowId::EnrollmentAck | FlowId::AckFile | FlowId::Extract) => {
+            (Self::PartialAnswer, _)
+                if matches!(flow, FlowId::EventStatus | FlowId::EnrollmentAck | FlowId::AckFile | FlowId::Extract) =>
+            {
                 Some("the body of a 2xx is not read")
             }
             (Self::CrashInBatch, Kind::Parts | Kind::Published | Kind::Calls) => Some("batch size 1"),
-            (Self::Reordered, Kind::Messages) => Some("a FIFO group keeps its order"),
+            (Self::Reordered, Kind::Messages) if flow != FlowId::EventStatus => Some("a FIFO group keeps its order"),
             (Self::Overwrite, Kind::Messages) => Some("a message is no object; see Duplicate"),
             (Self::Compressed, Kind::Messages) => Some("bodies are not compressed"),
             _ => None,

@@ -15,7 +15,7 @@ use crate::cloud::{Cloud, Services, enqueue};
 use crate::dice::Dice;
 use crate::engine::{Ended, Event, Machine, Micros, Shared, TaskId, seconds, sleep_until};
 use crate::faults::{Coverage, Fault, Plan};
-use crate::flows::{FlowId, Neighbours, Workload};
+use crate::flows::{Day, FlowId, Neighbours, Workload};
 use crate::neighbours::{Dacs, Derms};
 use crate::operator::{self, InHand};
 
@@ -23,7 +23,7 @@ use crate::operator::{self, InHand};
 pub const RECORDS: usize = 50;
 
 /// A schedule of a day's outage takes a sixth of this; one that takes more goes in circles.
-const MOST_STEPS: u64 = 600_000;
+const MOST_STEPS: u64 = 4_000_000;
 /// The same for events, most of which are steps.
 const MOST_EVENTS: u64 = 4 * MOST_STEPS;
 
@@ -73,6 +73,8 @@ pub struct Setting {
     pub tells_devices: bool,
     /// The runs that a person took in hand.
     pub in_hand: InHand,
+    /// The stages that reservations and outcomes are about.
+    pub day: Arc<Day>,
 }
 
 impl Setting {
@@ -136,6 +138,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
         neighbours,
         tells_devices,
         in_hand: InHand::default(),
+        day: Arc::default(),
     };
     if outage {
         for flow in flows.iter().filter(|flow| Fault::Outage.cannot_happen_to(**flow).is_none()) {
@@ -180,6 +183,12 @@ fn choose_flows(dice: &mut Dice, only: Option<FlowId>) -> Vec<FlowId> {
     if flows.is_empty() {
         flows.push(*dice.pick(FlowId::ALL));
     }
+    // Stages are what the DERMS says they are.
+    if flows.iter().any(|flow| matches!(flow, FlowId::Reservation | FlowId::Outcome))
+        && !flows.contains(&FlowId::EventStatus)
+    {
+        flows.insert(0, FlowId::EventStatus);
+    }
     // What the DERMS answers later comes through the other flow's door.
     if flows.contains(&FlowId::EnrollmentSync) && !flows.contains(&FlowId::EnrollmentAck) {
         flows.push(FlowId::EnrollmentAck);
@@ -190,11 +199,11 @@ fn choose_flows(dice: &mut Dice, only: Option<FlowId>) -> Vec<FlowId> {
 fn neighbours(dice: &mut Dice, shared: &Shared) -> (Neighbours, bool) {
     let mut down = || -> Vec<(Micros, Micros)> {
         let from = dice.below(seconds(300));
-        let lasts = match dice.below(200) {
+        let lasts = match dice.below(600) {
             0 => seconds(26 * 3600),
-            1 => seconds(5 * 3600),
-            2..=4 => seconds(2 * 3600),
-            5..=20 => dice.between(seconds(20), seconds(900)),
+            1..=2 => seconds(5 * 3600),
+            3..=9 => seconds(2 * 3600),
+            10..=60 => dice.between(seconds(20), seconds(900)),
             _ => return Vec::new(),
         };
         vec![(from, from + lasts)]
@@ -210,13 +219,20 @@ fn neighbours(dice: &mut Dice, shared: &Shared) -> (Neighbours, bool) {
     (neighbours, outage)
 }
 
+/// As it is shipped, and one number more.
+const DACS_MESSAGES: &str = "messageNumber,verdict,meaning\n10589,ALREADY_DONE,\n20001,ALREADY_DONE,\n20002,ALREADY_DONE,\n\
+    20003,ALREADY_DONE,\n20004,ALREADY_DONE,\n20011,NOT_YET,\n20012,NOT_YET,\n20013,NOT_YET,\n20090,REFUSED,unknown\n";
+/// As it is shipped, and one type more.
+const EVENT_TYPES: &str = "key,value\nECONOMIC,X1EC\nEMERGENCY,X1EM\nRELIABILITY,X1RE\nDEVICE_TEST,X1DT\nDRILL,X1DT\n";
+
 /// New versions of lookups while they are in use: some better, some that nobody can read.
 fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
     for flow in flows.iter().copied() {
         let (name, good) = match flow {
             FlowId::DeviceScore => ("Columns-device-score", "column,spelling\nscore,SCORE_VALUE\n"),
             FlowId::KwhAvoided => ("Columns-kwh-avoided", "column,spelling\nSPId,ServicePoint\n"),
-            FlowId::EnrollmentSync => ("Program", "programId,programCode,programExternalIdentifier\n"),
+            FlowId::EnrollmentSync => ("HeadEndSystem", "key,value\n*,*\nHES-WEST,HES-1\n"),
+            FlowId::EventStatus => ("EventType", EVENT_TYPES),
             FlowId::Location => ("Columns-network-location", "column,spelling\ntransformerId,XFMR\n"),
             FlowId::Forecast => ("Columns-load-reduction-forecast", "column,spelling\nSPId,ServicePoint\n"),
             FlowId::Extract => ("Columns-enrollment-sync", "column,spelling\nstatus,STATE\n"),
@@ -224,10 +240,7 @@ fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
             FlowId::AckFile => ("Columns-enrollment-ack", "column,spelling\nstatus,Outcome\n"),
             FlowId::Reservation => ("Columns-device-reservation", "column,spelling\nnicId,NIC\n"),
             FlowId::Outcome => ("Columns-device-outcome", "column,spelling\nnicId,NIC\n"),
-            FlowId::EnrollmentAck => (
-                "DacsMessages",
-                "messageNumber,verdict,meaning\n20001,ALREADY_DONE,acknowledged\n20090,REFUSED,unknown\n",
-            ),
+            FlowId::EnrollmentAck => ("DacsMessages", DACS_MESSAGES),
         };
         for (chance, fault, content) in [(40, Fault::LookupChanged, good), (15, Fault::LookupBroken, "\"no lookup")] {
             if !setting.dice.chance(chance) {

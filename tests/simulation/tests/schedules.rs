@@ -8,7 +8,7 @@ use simulation::schedule::{Options, run};
 
 #[test]
 fn whatever_fails_wherever_the_books_agree_and_everything_comes_to_an_end() {
-    let result = campaign(1..=400, &Options::default(), 3, || true);
+    let result = campaign(1..=10_000, &Options::default(), 3, || true);
     println!("{}", result.coverage.table(FlowId::ALL));
     for outcome in &result.failures {
         println!("seed {}, replay it with: make sim SEED={}", outcome.seed, outcome.seed);
@@ -18,7 +18,7 @@ fn whatever_fails_wherever_the_books_agree_and_everything_comes_to_an_end() {
     }
     assert!(result.failures.is_empty(), "seeds {:?}", result.failures.iter().map(|it| it.seed).collect::<Vec<_>>());
     assert_eq!(result.mild, 0, "every schedule has 50 records, two instances and three faults");
-    assert_eq!(result.coverage.thin(FlowId::ALL, 1), vec![], "faults that never happened");
+    assert_eq!(result.coverage.thin(FlowId::ALL, 50), vec![], "faults that happened too seldom");
 }
 
 #[test]

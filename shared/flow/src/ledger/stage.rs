@@ -19,6 +19,9 @@ use crate::ports::Key;
 /// How long a stage stays in the ledger after its end, or after it was last written, whichever is later.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// Who asks for what no message asks for: the cancel of the event, or a status that is supplied by itself.
+pub(crate) const OF_EVENT: &str = "what is known of the event";
+
 /// One stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
@@ -115,6 +118,14 @@ impl Stage {
     #[must_use]
     pub fn takes_reservations(&self) -> bool {
         self.applied == Some(StageStatus::Scheduled) && self.calling.is_none()
+    }
+
+    /// Whether it is still to be canceled with its event, and no message asked for that: whoever looks at it has to look
+    /// again, since perhaps nobody else does.
+    #[must_use]
+    pub fn follows_its_event(&self) -> bool {
+        let wish = self.wanted.get(&StageStatus::Canceled);
+        !self.is_final() && wish.is_some_and(|wish| wish.refused.is_none() && wish.by == [OF_EVENT])
     }
 
     /// Whether it does not move any more in the program system.

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 
 pub use at_once::{AtOnce, Listed, Told};
 pub use door::accept;
+pub(crate) use worker::backoff;
 pub use worker::work;
 
 use crate::ledger::Ledger;

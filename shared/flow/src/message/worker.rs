@@ -389,6 +389,6 @@ async fn tell(kit: &MessageKit, audience: Audience, what: &str, subject: &str) -
 }
 
 /// 2, 4, 8 … seconds, at most five minutes.
-fn backoff(receive_count: u32) -> Duration {
+pub(crate) fn backoff(receive_count: u32) -> Duration {
     Duration::from_secs(1_u64.checked_shl(receive_count.min(8)).unwrap_or(256)).min(Duration::from_secs(300))
 }

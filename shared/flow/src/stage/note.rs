@@ -4,7 +4,7 @@ use domain::stage::{Ground, Limits, Refused, StageStatus, Wish};
 use jiff::{SignedDuration, Timestamp};
 
 use super::bring::{Due, course};
-use crate::ledger::stage::Stage;
+use crate::ledger::stage::{OF_EVENT, Stage};
 
 /// What the program system made of a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub(super) fn in_vain(stage: &mut Stage, statuses: &[StageStatus], limits: &Limi
 
 /// The wish for `status`; a cancel of the event, or a predecessor that is supplied by itself, has none until now.
 fn wish(stage: &mut Stage, status: StageStatus, now: Timestamp) -> &mut Wish {
-    stage.wanted.entry(status).or_insert_with(|| Wish::new(now, "what is known of the event"))
+    stage.wanted.entry(status).or_insert_with(|| Wish::new(now, OF_EVENT))
 }
 
 fn words(span: SignedDuration) -> String {

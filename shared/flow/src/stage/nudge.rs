@@ -8,12 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Brought, Errand, Stages};
 use crate::Transient;
 use crate::ledger::stage::Stage;
-use crate::message::{Context, MessageKit};
+use crate::message::{Context, MessageKit, backoff};
 use crate::ports::{Audience, Notice};
 use crate::trigger::{Delivery, Invocation};
 
-/// After a fault the next look is this much later.
-const AFTER_FAULT: Duration = Duration::from_secs(30);
 /// Wishes of operators begin so.
 pub(super) const OPERATOR: &str = "operator";
 
@@ -54,7 +52,7 @@ pub async fn work_nudges(
             Ok(Some(delay)) => delay,
             Err(fault) => {
                 tracing::warn!(flow = kit.flow, stage = %nudge.stage_id, fault = fault.chain(), "handed back");
-                AFTER_FAULT
+                backoff(delivery.receive_count)
             }
         };
         if let Some(receipt) = &delivery.receipt

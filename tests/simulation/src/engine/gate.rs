@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 
 use flow::trigger::HttpReply;
 
-use super::core::{Fate, Micros, Op, Port, Reply, Shared};
+use super::call::{Fate, Op, Port, Reply};
+use super::core::{Micros, Shared};
 
 /// Where every call of a port waits until the machine lets it go on.
 pub struct Gate {

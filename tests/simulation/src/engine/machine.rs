@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::core::{Reply, Shared, TaskId};
+use super::call::Reply;
+use super::core::{Shared, TaskId};
 
 /// How a task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

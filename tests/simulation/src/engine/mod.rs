@@ -9,10 +9,12 @@
 //! task go on: so interleavings come from latencies, and latencies from the seed. Between two port calls a task runs
 //! undisturbed, as between two awaits of one thread.
 
+mod call;
 mod core;
 mod gate;
 mod machine;
 
-pub use self::core::{Core, Event, Fate, Micros, Op, Port, Reply, Shared, TaskId, TaskInfo, seconds};
+pub use self::core::{Core, Micros, Shared, TaskId, seconds};
+pub use call::{Event, Fate, Op, Port, Reply, TaskInfo};
 pub use gate::{Gate, await_reply, sleep_until};
 pub use machine::{Ended, Machine};

@@ -3,7 +3,10 @@
 
 mod ack_files;
 mod acks;
+mod day;
 mod enrollments;
+mod file_acks;
+mod file_checks;
 mod files;
 mod function;
 mod outcomes;
@@ -12,8 +15,10 @@ mod published;
 mod reservations;
 mod scores;
 mod sheets;
-mod stages;
+mod statuses;
+mod wiring;
 
+pub use day::Day;
 pub use function::{Function, Neighbours};
 
 use std::time::Duration;
@@ -24,6 +29,8 @@ use crate::schedule::Setting;
 /// A flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FlowId {
+    /// derms-dacs-event-status, first: stages are planned with it
+    EventStatus,
     /// dacs-derms-device-score
     DeviceScore,
     /// ouai-dacs-kwh-avoided
@@ -64,6 +71,7 @@ pub enum Kind {
 impl FlowId {
     /// All flows.
     pub const ALL: &[Self] = &[
+        Self::EventStatus,
         Self::DeviceScore,
         Self::KwhAvoided,
         Self::EnrollmentSync,
@@ -81,6 +89,7 @@ impl FlowId {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::EventStatus => derms_dacs_event_status::NAME,
             Self::DeviceScore => dacs_derms_device_score::NAME,
             Self::KwhAvoided => ouai_dacs_kwh_avoided::NAME,
             Self::EnrollmentSync => dacs_derms_enrollment_sync::NAME,
@@ -99,6 +108,7 @@ impl FlowId {
     #[must_use]
     pub fn short(self) -> &'static str {
         match self {
+            Self::EventStatus => "event-status",
             Self::DeviceScore => "device-score",
             Self::KwhAvoided => "kwh-avoided",
             Self::EnrollmentSync => "enroll-sync",
@@ -120,7 +130,7 @@ impl FlowId {
             Self::KwhAvoided | Self::Location | Self::Forecast | Self::Extract | Self::OuaiOutcome => Kind::Published,
             Self::DeviceScore => Kind::Parts,
             Self::AckFile | Self::Reservation | Self::Outcome => Kind::Calls,
-            Self::EnrollmentSync | Self::EnrollmentAck => Kind::Messages,
+            Self::EventStatus | Self::EnrollmentSync | Self::EnrollmentAck => Kind::Messages,
         }
     }
 
@@ -145,6 +155,7 @@ impl FlowId {
     /// Plans its senders' work: at least `records` rows or messages.
     pub fn plan(self, setting: &mut Setting, records: usize) -> Box<dyn Workload> {
         match self {
+            Self::EventStatus => Box::new(statuses::plan(setting, records)),
             Self::DeviceScore => Box::new(scores::plan(setting, records)),
             Self::KwhAvoided => Box::new(published::plan(setting, records, &sheets::KWH)),
             Self::Location => Box::new(published::plan(setting, records, &sheets::LOCATION)),

@@ -1,14 +1,14 @@
 //! Outcome files: what every device did is in DACS's books, one stage per call, and not before the stage is final, unless
 //! the platform does not know it or has waited for a day.
 
-use domain::stage::StageStatus;
 use flow::ledger::run::RunState;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, check_run, check_sent};
-use super::stages::{EVENT, Told, check_ack, ledger, move_on};
+use super::day::{Life, Stage};
+use super::file_acks::check_ack;
+use super::file_checks::{check_run, check_sent};
+use super::files::{Dress, File, Files, Row, Settled, Shape};
 use super::{FlowId, Workload, plan};
-use crate::engine::{Micros, seconds};
-use crate::neighbours::{EventState, UNKNOWN};
+use crate::neighbours::UNKNOWN;
 use crate::schedule::Setting;
 
 const BUCKET: &str = "derms-outbox";
@@ -40,8 +40,7 @@ pub struct Outcomes {
 
 /// Plans files of at least `records` rows, of a few stages each.
 pub fn plan(setting: &mut Setting, records: usize) -> Outcomes {
-    let number = setting.dice.count(1, 4);
-    let stages: Vec<Told> = (0..number).map(|number| stage(setting, number)).collect();
+    let stages = setting.day.stages.clone();
     let files = plan::plan(
         setting,
         records,
@@ -52,35 +51,19 @@ pub fn plan(setting: &mut Setting, records: usize) -> Outcomes {
     Outcomes { files }
 }
 
-/// A stage that is unknown here, final, final soon, or never.
-fn stage(setting: &mut Setting, number: usize) -> Told {
-    let mut stage = Told::new(setting, "O", number, seconds(3600));
-    let (status, final_at): (_, Option<Micros>) = match setting.dice.below(60) {
-        0..=20 => return stage,
-        21..=38 => (StageStatus::Completed, None),
-        39..=58 => (StageStatus::InProgress, Some(setting.dice.below(seconds(1500)))),
-        _ => (StageStatus::Scheduled, None),
-    };
-    stage.in_ledger = true;
-    let (ledger, written) = (ledger(setting), stage.clone());
-    setting.script("event-status", async move { written.write(&ledger, Some(status)).await });
-    if !status.is_final() {
-        // Clocks of instances differ by up to half a minute.
-        setting.neighbours.dacs.events.hold_outcomes(&stage.id, seconds(24 * 3600 - 60));
-    }
-    if let Some(at) = final_at {
-        move_on(setting, &stage, (at, EventState::Final, StageStatus::Completed));
-    }
-    stage
-}
-
-fn file(setting: &mut Setting, stages: &[Told], (key, at): (String, u64), dress: Dress, shape: Shape) -> File {
+fn file(setting: &mut Setting, stages: &[Stage], (key, at): (String, u64), dress: Dress, shape: Shape) -> File {
     let header = plan::header(&HEADER, (10, SPELLING), 11, dress, shape);
+    // Of those that do not end, outcomes wait for a day.
+    let waits = setting.dice.below(150) == 0;
+    let mut stages: Vec<Stage> = stages.iter().filter(|stage| waits || stage.ends_soon()).cloned().collect();
+    if stages.is_empty() {
+        stages.push(unheard_of());
+    }
     let number = match shape {
         Shape::Empty | Shape::HeaderOnly => 0,
         _ => setting.dice.count(3, 30),
     };
-    let rows = (0..number).map(|_| row(setting, stages)).collect();
+    let rows = (0..number).map(|_| row(setting, &stages)).collect();
     let mut envelope = flow::ports::Metadata::new();
     if setting.dice.chance(50) {
         envelope.insert("message-id".into(), format!("M-{}", setting.shared.lock().fresh()));
@@ -88,14 +71,29 @@ fn file(setting: &mut Setting, stages: &[Told], (key, at): (String, u64), dress:
     File { key, at, header, rows, shape, dress, envelope, may_close: false }
 }
 
-fn row(setting: &mut Setting, stages: &[Told]) -> Row {
+/// A stage that neither the platform nor DACS knows; DACS keeps its outcomes all the same.
+fn unheard_of() -> Stage {
+    Stage {
+        event: "E-UNHEARD-OF".into(),
+        id: "E-UNHEARD-OF.0".into(),
+        start: jiff::Timestamp::MIN,
+        end: jiff::Timestamp::MAX,
+        life: Life::Unsaid,
+        said: Vec::new(),
+        before: None,
+        event_canceled: false,
+        curable: false,
+    }
+}
+
+fn row(setting: &mut Setting, stages: &[Stage]) -> Row {
     let number = setting.shared.lock().fresh();
     let dice = &mut setting.dice;
-    let stage = dice.pick(stages).id.clone();
+    let Stage { event, id: stage, .. } = dice.pick(stages).clone();
     let took_part = dice.chance(60);
     let (outcome, times) = if took_part { ("SUCCESS", TIMES) } else { ("NON_RESPONSIVE", ["", ""]) };
     let fixed = ["2026-06-30T18:00:00Z", "2026-06-30T20:00:00Z", "90000001", "SUMMER"];
-    let mut fields = vec![format!("r{number}"), EVENT.to_owned(), "ECONOMIC".to_owned(), stage];
+    let mut fields = vec![format!("r{number}"), event, "ECONOMIC".to_owned(), stage];
     fields.extend(fixed.map(str::to_owned));
     fields.extend([format!("SP{number:05}"), "HES-NORTH".to_owned(), format!("nic-{number:05}")]);
     fields.extend([outcome.to_owned(), String::new()]);
@@ -133,7 +131,7 @@ fn check_books(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<String
     let field = |row: &Row, place: usize| row.fields.get(place).cloned().unwrap_or_default();
     for row in &file.rows {
         let (stage, nic) = (field(row, 3), field(row, 10));
-        let has = setting.neighbours.dacs.events.outcomes_of(&stage).remove(&nic);
+        let has = setting.neighbours.dacs.events.devices.outcome_of(&stage, &nic);
         let said = if field(row, 11) == "SUCCESS" { "D1SP" } else { "D1ND" };
         let must = row.good && settled.run.state == RunState::Delivered && file.shape == Shape::Whole;
         if must && has.as_deref() != Some(said) {

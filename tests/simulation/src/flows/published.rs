@@ -5,7 +5,8 @@ use flow::ledger::run::RunState;
 use flow::ports::{Metadata, ObjectRef, Source};
 use futures_util::FutureExt;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_order, check_run};
+use super::file_checks::{allows_spelling, check_order, check_run};
+use super::files::{Dress, File, Files, Row, Settled, Shape};
 use super::sheets::Sheet;
 use super::{Workload, plan};
 use crate::neighbours::SyncState;

@@ -1,14 +1,15 @@
 //! Reservation files: every valid device is reserved in DACS once its stage is Scheduled, none before, none for another
 //! stage; and the DERMS hears of each file what became of it.
 
-use domain::stage::StageStatus;
 use flow::ledger::run::RunState;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, allows_spelling, check_run};
-use super::stages::{EVENT, Told, check_ack, ledger, move_on};
+use super::day::{Hope, Stage};
+use super::file_acks::check_ack;
+use super::file_checks::{allows_spelling, check_run};
+use super::files::{Dress, File, Files, Row, Settled, Shape};
 use super::{FlowId, Workload, plan};
 use crate::engine::seconds;
-use crate::neighbours::{EventState, UNKNOWN};
+use crate::neighbours::UNKNOWN;
 use crate::schedule::Setting;
 
 const BUCKET: &str = "derms-outbox";
@@ -16,27 +17,15 @@ const COLUMNS: &str = "Columns-device-reservation";
 const SPELLING: &str = "NIC";
 const HEADER: [&str; 3] = ["recordId", "nicId", "headEndSystemId"];
 
-/// What becomes of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
-    /// Scheduled, and so it stays.
-    Scheduled,
-    /// In Progress soon after.
-    MovesOn,
-    /// Never Scheduled: its files are given up at its end.
-    Never,
-}
-
 /// The reservation files of one schedule.
 pub struct Reservations {
     files: Files,
-    stages: Vec<(Told, Life)>,
+    stages: Vec<Stage>,
 }
 
 /// Plans files of at least `records` rows for a few stages.
 pub fn plan(setting: &mut Setting, records: usize) -> Reservations {
-    let number = setting.dice.count(1, 3);
-    let stages: Vec<(Told, Life)> = (0..number).map(|number| stage(setting, number)).collect();
+    let stages = setting.day.stages.clone();
     let files = plan::plan(
         setting,
         records,
@@ -47,33 +36,14 @@ pub fn plan(setting: &mut Setting, records: usize) -> Reservations {
     Reservations { files, stages }
 }
 
-fn stage(setting: &mut Setting, number: usize) -> (Told, Life) {
-    let life = match setting.dice.below(10) {
-        0 => Life::Never,
-        1..=3 => Life::MovesOn,
-        _ => Life::Scheduled,
-    };
-    let lasts = if life == Life::Never { seconds(1800) } else { seconds(4 * 3600) };
-    let mut stage = Told::new(setting, "R", number, lasts);
-    stage.in_ledger = life != Life::Scheduled || setting.dice.chance(70);
-    if stage.in_ledger {
-        let (ledger, stage) = (ledger(setting), stage.clone());
-        setting.script("event-status", async move { stage.write(&ledger, None).await });
-    }
-    let at = if setting.dice.chance(50) { 0 } else { setting.dice.below(seconds(300)) };
-    if life != Life::Never {
-        move_on(setting, &stage, (at, EventState::Scheduled, StageStatus::Scheduled));
-    }
-    if life == Life::MovesOn {
-        let later = at + seconds(10) + setting.dice.below(seconds(300));
-        move_on(setting, &stage, (later, EventState::InProgress, StageStatus::InProgress));
-    }
-    (stage, life)
-}
-
-fn file(setting: &mut Setting, stages: &[(Told, Life)], (key, at): (String, u64), dress: Dress, shape: Shape) -> File {
+fn file(setting: &mut Setting, stages: &[Stage], (key, at): (String, u64), dress: Dress, shape: Shape) -> File {
     let header = plan::header(&HEADER, (1, SPELLING), 2, dress, shape);
-    let (stage, life) = setting.dice.pick(stages).clone();
+    // Most are for stages that stay Scheduled: of these it is known what must be reserved.
+    let firm: Vec<&Stage> = stages.iter().filter(|stage| stage.hope() == Hope::Firm).collect();
+    let stage = match setting.dice.chance(50) && !firm.is_empty() {
+        true => (*setting.dice.pick(&firm)).clone(),
+        false => setting.dice.pick(stages).clone(),
+    };
     let number = match shape {
         Shape::Empty | Shape::HeaderOnly => 0,
         _ => setting.dice.count(3, 30),
@@ -87,13 +57,13 @@ fn file(setting: &mut Setting, stages: &[(Told, Life)], (key, at): (String, u64)
     let envelope = [
         ("drms-instance-id", "DRMS-1".to_owned()),
         ("message-id", message),
-        ("event-id", EVENT.to_owned()),
+        ("event-id", stage.event.clone()),
         ("stage-id", stage.id.clone()),
         ("event-start-date-time", stage.start.to_string()),
         ("event-end-date-time", stage.end.to_string()),
     ];
     let envelope = envelope.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    File { key, at, header, rows, shape, dress, envelope, may_close: life == Life::MovesOn }
+    File { key, at, header, rows, shape, dress, envelope, may_close: stage.hope() != Hope::Firm }
 }
 
 fn row(setting: &mut Setting) -> Row {
@@ -123,16 +93,16 @@ impl Workload for Reservations {
             self.check_state(setting, settled, broken);
             check_ack(setting, settled, broken);
         }
-        for (stage, life) in &self.stages {
-            check_books(setting, (stage, *life), &settled, broken);
+        for stage in &self.stages {
+            check_books(setting, stage, &settled, broken);
         }
     }
 }
 
 impl Reservations {
-    fn life_of(&self, file: &File) -> Option<Life> {
+    fn hope_of(&self, file: &File) -> Option<Hope> {
         let stage = file.envelope.get("stage-id")?;
-        self.stages.iter().find(|(told, _)| told.id == *stage).map(|(_, life)| *life)
+        self.stages.iter().find(|known| known.id == *stage).map(Stage::hope)
     }
 
     fn check_state(&self, setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<String>) {
@@ -141,11 +111,11 @@ impl Reservations {
         let header_holds = !file.dress.spelled || allows_spelling(setting, run, COLUMNS, SPELLING);
         let some_good = file.rows.iter().any(|row| row.good);
         let down = setting.longest_outage() > seconds(30 * 60);
-        let expected: &[RunState] = match (file.shape, self.life_of(file)) {
+        let expected: &[RunState] = match (file.shape, self.hope_of(file)) {
             (Shape::Empty | Shape::HeaderOnly | Shape::WrongHeader, _) => &[Rejected],
             (Shape::Whole, _) if !header_holds => &[Rejected],
-            (_, Some(Life::Never)) if some_good => &[GivenUp, Rejected],
-            (Shape::Whole, Some(Life::MovesOn)) if some_good => &[Delivered, Rejected],
+            (_, Some(Hope::Never)) if some_good => &[GivenUp, Rejected],
+            (_, Some(Hope::While)) if some_good => &[Delivered, Rejected, GivenUp],
             (Shape::Whole, _) if some_good => &[Delivered],
             (Shape::BrokenOff, _) => &[Delivered, Rejected],
             // Whether a device that DACS does not have gets as far as DACS depends on its stage.
@@ -164,15 +134,15 @@ impl Reservations {
 }
 
 /// DACS has reserved for a stage what its files held validly, and nothing else.
-fn check_books(setting: &Setting, (stage, life): (&Told, Life), settled: &[Settled<'_>], broken: &mut Vec<String>) {
-    let reserved = setting.neighbours.dacs.events.reserved(&stage.id);
+fn check_books(setting: &Setting, stage: &Stage, settled: &[Settled<'_>], broken: &mut Vec<String>) {
+    let reserved = setting.neighbours.dacs.events.devices.reserved(&stage.id);
     let of_stage = |settled: &&Settled<'_>| settled.file.envelope.get("stage-id") == Some(&stage.id);
     let nic = |row: &Row| row.fields.get(1).cloned().unwrap_or_default();
     let mut could_be = std::collections::BTreeSet::new();
     for settled in settled.iter().filter(of_stage) {
         let good: Vec<String> = settled.file.rows.iter().filter(|row| row.good).map(nic).collect();
         let whole = settled.run.state == RunState::Delivered && settled.file.shape == Shape::Whole;
-        if whole && life == Life::Scheduled {
+        if whole && stage.hope() == Hope::Firm {
             for missing in good.iter().filter(|nic| !reserved.contains(*nic)) {
                 broken.push(format!("{} is not reserved for {}", missing, stage.id));
             }
@@ -186,7 +156,7 @@ fn check_books(setting: &Setting, (stage, life): (&Told, Life), settled: &[Settl
     for stray in reserved.difference(&could_be) {
         broken.push(format!("{stray} is reserved for {}, and no file says so", stage.id));
     }
-    if life == Life::Never && !reserved.is_empty() {
+    if stage.hope() == Hope::Never && !reserved.is_empty() {
         broken.push(format!("devices are reserved for {}, which was never scheduled", stage.id));
     }
 }

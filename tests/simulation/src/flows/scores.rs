@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use flow::ledger::run::RunState;
 use flow::ports::Metadata;
 
-use super::files::{Dress, File, Files, Row, Settled, Shape, check_order, check_run, check_sent};
+use super::file_checks::{check_order, check_run, check_sent};
+use super::files::{Dress, File, Files, Row, Settled, Shape};
 use super::{FlowId, Workload, plan};
 use crate::neighbours::ScoreSet;
 use crate::schedule::Setting;

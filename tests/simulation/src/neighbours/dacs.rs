@@ -77,6 +77,8 @@ impl Neighbour for Dacs {
         let Payload::Json(body) = &call.payload else { return plain(400, r#"{"messageNumber":20023}"#) };
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         match call.path.rsplit('/').next() {
+            Some("") => self.events.create(&body),
+            Some("lifecycle") => self.events.lifecycle(&body),
             Some("reserveDevice") => self.events.reserve(&body),
             Some("postEventOutcome") => self.events.outcomes(&body),
             _ => self.acknowledge(&body),

@@ -1,5 +1,5 @@
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use flow::ports::{Answer, Call, Payload};
@@ -45,6 +45,8 @@ struct State {
     completed: usize,
     scores: BTreeMap<String, String>,
     acks: BTreeMap<String, Vec<Value>>,
+    /// What it will acknowledge later, and has not yet.
+    to_acknowledge: BTreeSet<String>,
 }
 
 /// The DERMS.
@@ -52,7 +54,7 @@ pub struct Derms {
     shared: Shared,
     /// When it is down.
     pub outages: Outages,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 impl Derms {
@@ -60,7 +62,7 @@ impl Derms {
     #[must_use]
     pub fn new(shared: Shared, down: Vec<(Micros, Micros)>) -> Self {
         let outages = Outages::new(shared.clone(), "derms", down);
-        Self { shared, outages, state: Mutex::default() }
+        Self { shared, outages, state: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -132,7 +134,7 @@ impl Derms {
             "MALFORMED" => plain(400, r#"{"title":"cannot be read"}"#),
             "HICCUP" if before == 0 => msg_ack("FAILURE", &id, None),
             "LATER" => {
-                self.acknowledge_later(id, unknown, before);
+                self.acknowledge_later(FlowId::EnrollmentAck, &id, unknown);
                 plain(202, "")
             }
             _ if unknown => msg_ack("ERROR", &id, Some("the service point is unknown")),
@@ -140,21 +142,24 @@ impl Derms {
         }
     }
 
-    fn acknowledge_later(&self, id: String, unknown: bool, before: usize) {
+    /// It says later, through `flow`, what became of a message. A call that came again was perhaps not heard of: once it has
+    /// been acknowledged it is acknowledged again, and now and then before.
+    fn acknowledge_later(&self, flow: FlowId, id: &str, unknown: bool) {
         let mut ack = json!({ "dacsMessageId": id, "responseCode": if unknown { "ERROR" } else { "SUCCESS" } });
         if unknown && let Some(ack) = ack.as_object_mut() {
             ack.insert("message".into(), "the service point is unknown".into());
         }
-        let shared = self.shared.clone();
+        let (shared, state, ack) = (self.shared.clone(), self.state.clone(), ack.to_string());
+        let is_new = self.state().to_acknowledge.insert(ack.clone());
         let mut core = self.shared.lock();
-        // A call that came again was perhaps not heard of: it is acknowledged again now and then.
-        if before > 0 && !core.dice.chance(50) {
+        if !is_new && !core.dice.chance(50) {
             return;
         }
         let at = core.now + core.dice.between(0, seconds(240));
         core.script("derms", async move {
             sleep_until(&shared, at).await;
-            post_until_taken(&shared, FlowId::EnrollmentAck, Bytes::from(ack.to_string())).await;
+            state.lock().unwrap_or_else(PoisonError::into_inner).to_acknowledge.remove(&ack);
+            post_until_taken(&shared, flow, Bytes::from(ack)).await;
         });
     }
 

@@ -4,12 +4,14 @@
 mod dacs;
 mod derms;
 mod outages;
+mod participation;
 mod program_events;
 
 pub use dacs::{Dacs, SyncState};
 pub use derms::{Derms, Enrolled, ScoreSet};
 pub use outages::Outages;
-pub use program_events::{EventState, ProgramEvents, UNKNOWN};
+pub use participation::{Participation, UNKNOWN};
+pub use program_events::{ProgramEvent, ProgramEvents, UNSTOPPABLE};
 
 use bytes::Bytes;
 use flow::trigger::HttpReply;

@@ -15,7 +15,6 @@ struct Throttled {
     from: Micros,
     until: Micros,
     told: TaskId,
-    strikes: u64,
 }
 
 /// Within this time everybody hears of a pause: those who had a slot, and one write to the ledger.
@@ -46,17 +45,17 @@ impl Outages {
     /// It said 429 to the present task.
     pub fn throttle(&self, until: Micros) {
         let core = self.shared.lock();
-        let strikes = core.strikes.get(&core.current).copied().unwrap_or(0);
-        let throttled = Throttled { from: core.now, until, told: core.current, strikes };
+        let throttled = Throttled { from: core.now, until, told: core.current };
         *self.throttled.lock().unwrap_or_else(PoisonError::into_inner) = Some(throttled);
     }
 
-    /// `Retry-After` is obeyed by all (architecture.md §2.7): unless whoever heard it was struck before he could pass it
-    /// on, or clocks differ, no call begins in the pause.
+    /// `Retry-After` is obeyed by all (architecture.md §2.7): unless whoever heard it was struck by something else too, perhaps
+    /// before he could pass it on, or clocks differ, no call begins in the pause.
     pub fn watch(&self, begun: Micros) {
         let Some(pause) = *self.throttled.lock().unwrap_or_else(PoisonError::into_inner) else { return };
         let mut core = self.shared.lock();
-        let excused = core.skewed || core.strikes.get(&pause.told).copied().unwrap_or(0) != pause.strikes;
+        // The 429 itself is one.
+        let excused = core.skewed || core.strikes.get(&pause.told).is_some_and(|strikes| *strikes > 1);
         if begun > pause.from + GRACE && begun + TOLERANCE < pause.until && !excused {
             core.violated(format!("{} was called during its Retry-After", self.name));
         }

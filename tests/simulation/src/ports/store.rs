@@ -63,6 +63,9 @@ impl SimStore {
         let bug = self.wire.shared.lock().bug;
         match bug {
             Some(Bug::ReadStaleItems) => self.remember(writes).await?,
+            Some(Bug::ForgetTheCancel) if matches!(writes, [Write::Put { key, .. }] if key.sort == "event") => {
+                return Ok(());
+            }
             Some(Bug::DropTheCheckpoint) if self.is_checkpoint(writes).await? => return Ok(()),
             Some(Bug::TearTheTransaction) if writes.len() > 1 && self.wire.shared.lock().dice.chance(25) => {
                 let (first, _) = writes.split_at(1);

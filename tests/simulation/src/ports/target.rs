@@ -104,7 +104,8 @@ impl SimTarget {
                 let mut answer = self.neighbour.act(call, begun);
                 answer.body.truncate(answer.body.len() / 2);
                 self.tell(&told, "acts, the answer breaks off");
-                Ok(answer)
+                // A refusal without its number would be another refusal: the connection tells that it broke off.
+                if answer.status < 400 { Ok(answer) } else { Err(Transient::new("the answer broke off")) }
             }
             _ if self.wire.shared.has_bug(Bug::CheckpointBeforeTheCall) => Ok(self.act_later(call)),
             _ => {
@@ -172,6 +173,8 @@ fn verb(call: &Call) -> &'static str {
         (Method::Post, "/enroll") => "POST /enroll",
         (Method::Post, "/device_scores") => "POST /device_scores",
         (Method::Post, "/acks") => "POST /acks",
+        (Method::Post, path) if path.ends_with("/programEvent/") => "POST programEvent",
+        (Method::Post, path) if path.ends_with("/lifecycle") => "POST lifecycle",
         (Method::Post, path) if path.ends_with("/reserveDevice") => "POST reserveDevice",
         (Method::Post, path) if path.ends_with("/postEventOutcome") => "POST postEventOutcome",
         (Method::Get, _) => "GET health",
