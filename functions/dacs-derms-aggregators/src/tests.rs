@@ -34,7 +34,8 @@ async fn an_aggregator_is_put_under_its_id_and_a_refusal_brings_its_sync_request
     let refused = r#"{"MsgAck":{"ackType":"ERROR","responses":{"response":[
         {"value":"the gateway refuses the credential","responseCode":"ERROR"}]}}}"#;
     let (forwarded, derms, dacs) = told(200, refused).await;
-    assert!(matches!(forwarded, Forwarded::Answered(answer) if answer.refused.is_some()));
+    let Forwarded::Answered(answer) = forwarded else { panic!("no answer") };
+    assert_eq!(answer.refused.as_deref(), Some("the DERMS refused the message: the gateway refuses the credential"));
     let call = derms.calls().remove(0);
     assert_eq!((call.method, call.path.as_str()), (Method::Put, "/aggregators/AGG-7"));
     assert_eq!(body(&derms)["gateway"]["credentialRef"], "derms/aggregators/bright");

@@ -56,7 +56,7 @@ async fn a_negative_answer_turns_the_sync_request_to_error_with_the_derms_reason
             {"id":"x","value":"unknown service point SP-2001","responseCode":"ERROR"}]}}}"#,
     );
     let Ok(Forwarded::Answered(answer)) = forward(&told).await else { panic!("no answer") };
-    assert!(answer.refused.is_some());
+    assert_eq!(answer.refused.as_deref(), Some("the DERMS refused the message: unknown service point SP-2001"));
     let invocation = told.world.invocation("one");
     told.calls.answer(&answer.ack, &told.world.context(&invocation)).await.unwrap();
     let body = sent(&told.dacs);

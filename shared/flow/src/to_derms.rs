@@ -190,12 +190,13 @@ pub fn refusal(ack: &MsgAck) -> String {
 
 /// What the DERMS's immediate answer means for the sync request.
 fn answered<M: Synchronization>(ack: &MsgAck, message: &M) -> Result<Forwarded, Failure> {
+    let said = refusal(ack);
     let ack = SyncAck::from_msg_ack(ack, message.sync_request_id(), &message.devices());
     let ack = ack.map_err(|e| Transient::because("reading the DERMS's answer", e))?;
     if ack.response_code == ResponseCode::Failure {
         return Err(Transient::new("the DERMS answered FAILURE").into());
     }
-    let refused = (!ack.response_code.is_success()).then(|| "the DERMS refused the message".to_owned());
+    let refused = (!ack.response_code.is_success()).then_some(said);
     let ack = serde_json::to_value(&ack).map_err(|e| Transient::because("keeping the acknowledgement", e))?;
     Ok(Forwarded::Answered(Answer { ack, refused }))
 }
