@@ -35,7 +35,7 @@ const OWN_TIME: SignedDuration = SignedDuration::from_hours(2);
 /// A message of a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The name of the dead-letter queue.
+    /// The name of the queue that gave it up.
     pub queue: String,
     /// The message.
     pub delivery: Delivery,
@@ -71,26 +71,32 @@ struct Nudge {
 
 /// Deals with `letters`; the queue ids of those that stay in their dead-letter queue, to be dealt with later.
 pub async fn deal_with(kit: &DeadLetterKit, letters: &[DeadLetter], invocation: &Invocation) -> Vec<String> {
-    let mut failed = Vec::new();
+    let mut staying: Vec<&DeadLetter> = Vec::new();
     for letter in letters {
-        // Of a FIFO queue, what comes after one that stays has to stay as well.
-        let stays = !failed.is_empty() && letter.delivery.group.is_some();
-        if stays {
-            failed.push(letter.delivery.message_id.clone());
+        // In order, what comes after one that stays has to stay as well.
+        let follows = |other: &&DeadLetter| letter.delivery.group.is_some() && other.is_of_order(letter);
+        if staying.iter().any(follows) {
+            staying.push(letter);
             continue;
         }
         if let Err(fault) = one(kit, letter, invocation).await {
             tracing::warn!(queue = letter.queue, fault = fault.chain(), "a dead letter stays");
-            failed.push(letter.delivery.message_id.clone());
+            staying.push(letter);
         }
     }
-    failed
+    staying.into_iter().map(|letter| letter.delivery.message_id.clone()).collect()
+}
+
+impl DeadLetter {
+    fn is_of_order(&self, other: &Self) -> bool {
+        self.queue == other.queue && self.delivery.group == other.delivery.group
+    }
 }
 
 async fn one(kit: &DeadLetterKit, letter: &DeadLetter, invocation: &Invocation) -> Result<(), Transient> {
-    let stem = letter.queue.trim_end_matches(".fifo").trim_end_matches("-dlq");
+    let stem = letter.queue.trim_end_matches(".fifo");
     let flow = FLOWS.iter().find(|flow| stem.ends_with(&format!("-{}", flow.name)));
-    let flow = flow.ok_or_else(|| Transient::new(format!("{} is no flow's dead-letter queue", letter.queue)))?;
+    let flow = flow.ok_or_else(|| Transient::new(format!("{:?} is no flow's queue", letter.queue)))?;
     kit.telemetry.tally(flow.name, "DeadLetters", 1);
     match flow.kind {
         Kind::Files => file(kit, flow, letter).await,

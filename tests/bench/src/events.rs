@@ -108,3 +108,17 @@ pub fn enrollment(number: u64) -> String {
 pub fn acknowledgement(number: u64) -> String {
     json!({ "dacsMessageId": format!("1{number:013}"), "responseCode": "SUCCESS" }).to_string()
 }
+
+/// The body of a message that schedules a stage of the `number`-th event.
+#[must_use]
+pub fn event_status(number: u64) -> String {
+    json!({
+        "messageId": format!("M-{number:09}"), "drmsInstanceId": "DERMS-NORTH", "eventId": format!("EV-{number:09}"),
+        "eventType": "ECONOMIC",
+        "stages": [{
+            "stageId": format!("ST-{number:09}"), "programCode": "SUMMER-T", "status": "SCHEDULED",
+            "startDateTime": "2099-07-01T14:00:00-05:00", "endDateTime": "2099-07-01T16:00:00-05:00",
+        }],
+    })
+    .to_string()
+}

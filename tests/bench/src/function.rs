@@ -10,14 +10,35 @@ use tokio::process::{Child, Command};
 use crate::runtime::{Answer, Runtime};
 use crate::{Fault, clock, usage};
 
-/// The flows that are measured: one of each kind.
-pub const FLOWS: [&str; 5] = [SCORES, MEASUREMENTS, ACK_FILES, ENROLLMENTS, ACKNOWLEDGEMENTS];
+/// The functions that are measured: flows of each kind, and `watch`, which runs though nothing happens.
+pub const FLOWS: [&str; 10] = [
+    SCORES,
+    MEASUREMENTS,
+    EXTRACTS,
+    ACK_FILES,
+    RESERVATIONS,
+    OUTCOMES,
+    ENROLLMENTS,
+    ACKNOWLEDGEMENTS,
+    EVENT_STATUS,
+    WATCH,
+];
 /// File → REST.
 pub const SCORES: &str = "dacs-derms-device-score";
 /// File → file.
 pub const MEASUREMENTS: &str = "ouai-dacs-kwh-avoided";
 /// File → many calls to DACS.
 pub const ACK_FILES: &str = "ouai-dacs-enrollment-ack";
+/// File → file, whose rows are acknowledged.
+pub const EXTRACTS: &str = "dacs-ouai-enrollment-sync";
+/// File → calls of many devices each, of one stage.
+pub const RESERVATIONS: &str = "derms-dacs-device-reservation";
+/// File → calls of many devices each.
+pub const OUTCOMES: &str = "derms-dacs-device-outcome";
+/// Messages about stages, to DACS, acknowledged to DERMS.
+pub const EVENT_STATUS: &str = "derms-dacs-event-status";
+/// Scheduled.
+pub const WATCH: &str = "watch";
 /// Messages to DERMS, whose answer goes to DACS.
 pub const ENROLLMENTS: &str = "dacs-derms-enrollment-sync";
 /// Messages to DACS.
@@ -69,6 +90,14 @@ impl Surroundings {
             ("DACS_SECRET", text("dacs")),
             ("DACS_RATE", rate.clone()),
             ("DACS_CALLS", self.calls.to_string()),
+            ("DEVICES_PER_CALL", text("500")),
+            ("PROGRAM_EVENT_KEY", text("stage")),
+            ("STATUS_HOLD_SECONDS", text("600")),
+            ("RESERVATION_WAIT_SECONDS", text("60")),
+            ("SUPPLY_PREDECESSOR", text("false")),
+            ("EVENT_STATUS_REFUSAL", text("ERROR")),
+            ("DERMS_ACK_LIMIT_MINUTES", text("60")),
+            ("OUAI_ACK_LIMIT_MINUTES", text("1440")),
             ("DERMS_URL", self.derms.clone()),
             ("DERMS_SECRET", text("derms")),
             ("DERMS_RATE", rate),

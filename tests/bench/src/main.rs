@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use bench::function::{Binaries, FLOWS};
-use bench::measure::{Setup, cold, files, kills, library, messages, rate, zip};
+use bench::measure::{Setup, cold, cost, files, idle, kills, library, messages, rate, zip};
 use bench::report::{Figure, Verdict, print};
 use bench::{Fault, clock, machine, usage};
 use clap::{Parser, ValueEnum};
@@ -59,6 +59,10 @@ enum Measurement {
     Messages,
     /// Large files: memory, CPU, price.
     Files,
+    /// What requests cost, by row, call and file.
+    Cost,
+    /// What a month costs in which nothing happens.
+    Idle,
     /// A target that takes so many calls a second, and one that asks for a pause.
     Rate,
     /// A score file whose function is killed again and again.
@@ -99,6 +103,8 @@ async fn measure(arguments: &Arguments, binaries: Binaries) -> Result<bool, Faul
             Measurement::Rows => library::run(&setup).await?,
             Measurement::Messages => messages::run(&setup).await?,
             Measurement::Files => files::run(&setup).await?,
+            Measurement::Cost => cost::run(&setup).await?,
+            Measurement::Idle => idle::run(&setup).await?,
             Measurement::Rate => rate::run(&setup).await?,
             Measurement::Kills => kills::run(&setup).await?,
         };

@@ -1,7 +1,9 @@
 //! The measurements, one module each, and what all of them stand on.
 
 pub mod cold;
+pub mod cost;
 pub mod files;
+pub mod idle;
 pub mod kills;
 pub mod library;
 pub mod messages;
@@ -110,6 +112,8 @@ impl Stage {
         let dacs = json!({ "kind": "oauth", "tokenUrl": token_url, "clientId": "bench", "clientSecret": "bench" });
         aws.set_secret("dacs", &dacs.to_string());
         give_lookups(&aws)?;
+        let program = "programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-SUMMER-T\n";
+        locked(&aws.objects).give("config", "lookups/Program.csv", Stored::Held(program.into()));
         locked(&aws.objects).digest_only("dacs-inbox");
         let server = aws.start().await?;
         let surroundings = Surroundings {

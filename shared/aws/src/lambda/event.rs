@@ -77,11 +77,12 @@ fn queue(event: &str) -> Result<Trigger, Malformed> {
     Ok(Trigger::Queue(deliveries?))
 }
 
-/// A batch of a dead-letter queue, each message with the queue's name.
+/// A batch of a dead-letter queue, each message with the name of the queue that gave it up: SQS notes it in an attribute,
+/// which AWS's own redrive goes by.
 pub(super) fn dead_letters(event: &str) -> Result<Vec<DeadLetter>, Malformed> {
     let batch: SqsEvent = serde_json::from_str(event).map_err(|_| Malformed("the batch is not one of SQS"))?;
     let letter = |message: SqsMessage| {
-        let arn = message.event_source_arn.as_deref().unwrap_or_default();
+        let arn = message.attributes.get("DeadLetterQueueSourceArn").map(String::as_str).unwrap_or_default();
         let queue = arn.rsplit(':').next().unwrap_or_default().to_owned();
         Ok(DeadLetter { queue, delivery: delivery(message)? })
     };

@@ -190,3 +190,22 @@ async fn a_bare_notification_that_is_not_done_fails_the_invocation() {
     assert!(answered(include_str!("tests/s3.json"), reply(&["request-1"])).await.is_err());
     assert!(answered(include_str!("tests/s3.json"), reply(&[])).await.is_ok());
 }
+
+#[test]
+fn a_dead_letter_says_which_queue_gave_it_up() {
+    let record = |attributes: serde_json::Value| {
+        json!({"Records": [{
+            "messageId": "m-1", "receiptHandle": "r-1", "body": "{}", "attributes": attributes,
+            "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-central-1:000000000000:prod-dlq.fifo",
+        }]})
+        .to_string()
+    };
+    let mut attributes = json!({
+        "ApproximateReceiveCount": "1", "SentTimestamp": "1782907200000", "MessageGroupId": "S-1",
+        "DeadLetterQueueSourceArn": "arn:aws:sqs:eu-central-1:000000000000:prod-dacs-derms-enrollment-sync.fifo",
+    });
+    let letters = event::dead_letters(&record(attributes.clone())).unwrap();
+    assert_eq!((letters.len(), letters[0].queue.as_str()), (1, "prod-dacs-derms-enrollment-sync.fifo"));
+    attributes.as_object_mut().unwrap().remove("DeadLetterQueueSourceArn");
+    assert_eq!(event::dead_letters(&record(attributes)).unwrap()[0].queue, "", "somebody wrote it there by hand");
+}

@@ -10,6 +10,7 @@ use crate::memory::{Targets, World};
 use crate::message::tests::{Bench as Messages, Plan};
 
 const SYNC: &str = "dacs-derms-enrollment-sync";
+const ACKS: &str = "derms-dacs-enrollment-ack";
 const SCORES: &str = "dacs-derms-device-score";
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -32,8 +33,12 @@ fn kit(world: &World, dacs: &Targets) -> DeadLetterKit {
 }
 
 async fn dead(world: &World, dacs: &Targets, flow: &str, delivery: Delivery) -> Vec<String> {
-    let queue = format!("prod-{flow}-dlq{}", if delivery.group.is_some() { ".fifo" } else { "" });
-    deal_with(&kit(world, dacs), &[DeadLetter { queue, delivery }], &world.invocation("handler")).await
+    deal_with(&kit(world, dacs), &[letter(flow, delivery)], &world.invocation("handler")).await
+}
+
+fn letter(flow: &str, delivery: Delivery) -> DeadLetter {
+    let queue = format!("prod-{flow}{}", if delivery.group.is_some() { ".fifo" } else { "" });
+    DeadLetter { queue, delivery }
 }
 
 /// The first message of the queue, given up by it.
@@ -116,6 +121,37 @@ async fn while_dacs_cannot_be_told_the_letter_and_what_follows_it_stay() {
     bench.world.clock.advance(27 * HOUR);
     assert_eq!(dead(&bench.world, &dacs, SYNC, letter.clone()).await, [letter.message_id]);
     assert_eq!(bench.message("m1").state, MessageState::Accepted);
+}
+
+#[tokio::test]
+async fn what_follows_a_letter_that_stays_in_its_order_stays_too_and_nothing_else_does() {
+    let (bench, dacs) = (sync(), Targets::answering(500, ""));
+    for (id, order) in [("m1", "s1"), ("m2", "s1"), ("m3", "s2")] {
+        bench.post(id, order, 1).await;
+    }
+    let [m1, m2, m3] = [(); 3].map(|()| lost(&bench.world));
+    bench.world.clock.advance(27 * HOUR);
+    // Within its limit, of an order of the same name: another flow's.
+    let other = Delivery { message_id: "other".into(), body: "no nudge".into(), ..m1.clone() };
+    let all = [letter(SYNC, m1.clone()), letter(SYNC, m2.clone()), letter(SYNC, m3), letter(ACKS, other)];
+    let stay = deal_with(&kit(&bench.world, &dacs), &all, &bench.world.invocation("handler")).await;
+    assert_eq!(stay[..2], [m1.message_id, m2.message_id]);
+    assert!(!stay.contains(&"other".to_owned()), "{stay:?}");
+    let calls: Vec<_> = dacs.calls().into_iter().map(|call| call.path).collect();
+    assert!(
+        calls.iter().any(|path| path.ends_with("/m3")) && !calls.iter().any(|path| path.ends_with("/m2")),
+        "{calls:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_letter_that_names_no_queue_of_a_flow_stays() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.post("m1", "s1", 1).await;
+    let delivery = lost(&bench.world);
+    let nameless = DeadLetter { queue: "prod-dlq.fifo".into(), delivery: delivery.clone() };
+    let stay = deal_with(&kit(&bench.world, &dacs), &[nameless], &bench.world.invocation("handler")).await;
+    assert_eq!(stay, [delivery.message_id]);
 }
 
 #[tokio::test]

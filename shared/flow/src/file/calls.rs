@@ -3,7 +3,7 @@
 //! ```text
 //! rows ─ by group ─▶ call being filled ─▶ waiting, in order ─▶ on their way, side by side
 //!                                         └ unless a key of it is on its way, or waits further ahead
-//! segment 8 MiB or 10 s ─▶ all calls are made and answered ─▶ one checkpoint
+//! segment 15 MiB or 10 s ─▶ all calls are made and answered ─▶ one checkpoint
 //! ```
 //!
 //! So two rows of one key never overtake each other, and no call waits for another without a reason. Rows of different

@@ -108,11 +108,16 @@ pub struct Objects {
 impl Objects {
     /// Gives the functions an object to read; its version.
     pub fn give(&mut self, bucket: &str, key: &str, stored: Stored) -> String {
+        self.give_with(bucket, key, stored, BTreeMap::new())
+    }
+
+    /// The same, with user metadata.
+    pub fn give_with(&mut self, bucket: &str, key: &str, stored: Stored, metadata: BTreeMap<String, String>) -> String {
         let place = (bucket.to_owned(), key.to_owned());
         if !self.given.contains(&place) {
             self.given.push(place);
         }
-        self.put(bucket, key, stored, BTreeMap::new())
+        self.put(bucket, key, stored, metadata)
     }
 
     /// What is written into this bucket is read once and not kept.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::files::is_done;
 use super::{Setup, Stage};
 use crate::aws::Queued;
-use crate::function::{ACKNOWLEDGEMENTS, ENROLLMENTS, Function, queue, succeeded};
+use crate::function::{ACKNOWLEDGEMENTS, ENROLLMENTS, EVENT_STATUS, Function, queue, succeeded};
 use crate::report::{Figure, decimals, mebibytes, millis, per_second};
 use crate::{Fault, clock, events, price};
 
@@ -39,7 +39,7 @@ struct Taken {
     counts: BTreeMap<String, u64>,
 }
 
-/// Both message flows.
+/// Message flows of each kind.
 ///
 /// # Errors
 /// When a message is not accepted or not delivered.
@@ -50,8 +50,9 @@ pub async fn run(setup: &Setup) -> Result<Vec<Figure>, Fault> {
     let flows = [
         Flow { name: ENROLLMENTS, path: "/v1/dacs/enrollment-sync", body: events::enrollment },
         Flow { name: ACKNOWLEDGEMENTS, path: "/v1/derms/enrollment-ack", body: events::acknowledgement },
+        Flow { name: EVENT_STATUS, path: "/v1/derms/event-status", body: events::event_status },
     ];
-    let bar = setup.progress("messages", 6);
+    let bar = setup.progress("messages", 9);
     let mut figures = Vec::new();
     for flow in flows {
         stage.aws.reset();

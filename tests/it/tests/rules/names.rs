@@ -68,10 +68,9 @@ fn every_function_has_its_block_role_and_logs_in_the_template_and_every_flow_its
         };
         let stem = format!("${{AWS::StackName}}-{flow}");
         needs(template.text.contains(&format!("  #### {flow} ####")), "block `#### <flow>`");
-        let queues = [("", "queue"), ("-dlq", "dead-letter queue")];
-        for (suffix, what) in queues.into_iter().filter(|_| FlowName::read(&flow).is_some()) {
-            let names = [format!("{stem}{suffix}"), format!("{stem}{suffix}.fifo")];
-            needs(names.iter().any(|name| template.find("AWS::SQS::Queue", "QueueName", name).is_some()), what);
+        if FlowName::read(&flow).is_some() {
+            let names = [stem.clone(), format!("{stem}.fifo")];
+            needs(names.iter().any(|name| template.find("AWS::SQS::Queue", "QueueName", name).is_some()), "queue");
         }
         let function = template.find("AWS::Serverless::Function", "FunctionName", &stem);
         needs(function.is_some(), "function of that name");
