@@ -49,6 +49,8 @@ pub enum Bug {
     ForgetTheCancel,
     /// A status is not held for its predecessor.
     ForgetToHold,
+    /// Reservations and outcomes do not look at their stage.
+    IgnoreTheStage,
 }
 
 impl Bug {
@@ -76,5 +78,6 @@ impl Bug {
         Self::CheckpointBeforeTheCall,
         Self::ForgetTheCancel,
         Self::ForgetToHold,
+        Self::IgnoreTheStage,
     ];
 }

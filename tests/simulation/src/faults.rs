@@ -98,6 +98,7 @@ impl Fault {
     const OF_CALLS: &[Self] = &[
         Self::Crash,
         Self::CrashAfterCall,
+        Self::CrashInBatch,
         Self::FunctionTimeout,
         Self::SlowTwin,
         Self::Throttle,
@@ -129,7 +130,16 @@ impl Fault {
             ) if flow != FlowId::Extract => Some("file to file: no target is called"),
             (Self::PartialAnswer, Kind::Parts) => Some("the status says all; no body is read"),
             (Self::PartialAnswer, _)
-                if matches!(flow, FlowId::EventStatus | FlowId::EnrollmentAck | FlowId::AckFile | FlowId::Extract) =>
+                if matches!(
+                    flow,
+                    FlowId::EventStatus
+                        | FlowId::EnrollmentAck
+                        | FlowId::RulesAck
+                        | FlowId::AggregatorsAck
+                        | FlowId::StatusAck
+                        | FlowId::AckFile
+                        | FlowId::Extract
+                ) =>
             {
                 Some("the body of a 2xx is not read")
             }
@@ -146,18 +156,30 @@ impl Fault {
         let at_target = matches!(op.port, Port::Target(_));
         match self {
             Self::Crash | Self::FunctionTimeout => true,
+            Self::CrashInBatch => task.batch > 1,
             // The in-flight call of a process that stands still is not ours to stop: see `ports::target`.
             Self::SlowTwin => !at_target && op.port != Port::Clock && task.deadline.is_some(),
             Self::CrashAfterCall => op.port != Port::Clock,
             Self::Throttle | Self::LostAnswer => !at_target && op.port != Port::Clock && op.verb != "chunk",
             Self::BrokenStream => op.verb == "chunk",
-            Self::PartialAnswer => {
-                at_target && matches!(op.verb, "POST /enroll" | "POST reserveDevice" | "POST postEventOutcome")
-            }
+            Self::PartialAnswer => at_target && HAVE_BODIES.contains(&op.verb),
             _ => at_target,
         }
     }
 }
+
+/// Calls whose answers are read.
+const HAVE_BODIES: &[&str] = &[
+    "POST /enroll",
+    "PUT program",
+    "PUT aggregator",
+    "POST /status_check",
+    "POST /event_opt_out",
+    "POST /device_unavailability",
+    "POST programEnrollments",
+    "POST reserveDevice",
+    "POST postEventOutcome",
+];
 
 /// A fault that is to strike the n-th call that it can.
 #[derive(Debug, Clone)]
@@ -190,6 +212,8 @@ impl Plan {
                 Fault::BrokenStream => 8,
                 Fault::Crash | Fault::CrashAfterCall | Fault::Throttle | Fault::LostAnswer => 100,
                 Fault::FunctionTimeout | Fault::SlowTwin => 80,
+                // Flows that make few calls.
+                _ if flow.kind() == Kind::Parts || flow == FlowId::Extract => 4,
                 _ => 12,
             };
             planned.push(Planned { fault, flow, skip: dice.below(reach) });

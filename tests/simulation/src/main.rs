@@ -29,8 +29,7 @@ struct Args {
     /// As many schedules as fit into so many hours, which may be a fraction such as 0.1
     #[arg(long)]
     hours: Option<f64>,
-    /// Only this flow: its name, or event-status, device-score, kwh-avoided, enroll-sync, enroll-ack, ack-file, reservation,
-    /// outcome, location, forecast, extract, ouai-outcome
+    /// Only this flow: its name, or as the table has it
     #[arg(long)]
     flow: Option<String>,
     /// Hunt the planted bugs instead: each from five seeds, for at most 1,000 schedules

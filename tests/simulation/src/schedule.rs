@@ -175,23 +175,33 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     }
 }
 
+/// The flows by which the answers to others come.
+const ANSWERS: [(FlowId, FlowId); 4] = [
+    (FlowId::EnrollmentSync, FlowId::EnrollmentAck),
+    (FlowId::Rules, FlowId::RulesAck),
+    (FlowId::Aggregators, FlowId::AggregatorsAck),
+    (FlowId::StatusCheck, FlowId::StatusAck),
+];
+
 fn choose_flows(dice: &mut Dice, only: Option<FlowId>) -> Vec<FlowId> {
     let mut flows: Vec<FlowId> = match only {
         Some(flow) => vec![flow],
-        None => FlowId::ALL.iter().copied().filter(|_| dice.chance(20)).collect(),
+        None => FlowId::ALL.iter().copied().filter(|_| dice.chance(12)).collect(),
     };
     if flows.is_empty() {
         flows.push(*dice.pick(FlowId::ALL));
     }
     // Stages are what the DERMS says they are.
-    if flows.iter().any(|flow| matches!(flow, FlowId::Reservation | FlowId::Outcome))
+    if flows.iter().any(|flow| matches!(flow, FlowId::Reservation | FlowId::Outcome | FlowId::OptOut))
         && !flows.contains(&FlowId::EventStatus)
     {
         flows.insert(0, FlowId::EventStatus);
     }
     // What the DERMS answers later comes through the other flow's door.
-    if flows.contains(&FlowId::EnrollmentSync) && !flows.contains(&FlowId::EnrollmentAck) {
-        flows.push(FlowId::EnrollmentAck);
+    for (flow, answers) in ANSWERS {
+        if flows.contains(&flow) && !flows.contains(&answers) {
+            flows.push(answers);
+        }
     }
     flows
 }
@@ -222,6 +232,9 @@ fn neighbours(dice: &mut Dice, shared: &Shared) -> (Neighbours, bool) {
 /// As it is shipped, and one number more.
 const DACS_MESSAGES: &str = "messageNumber,verdict,meaning\n10589,ALREADY_DONE,\n20001,ALREADY_DONE,\n20002,ALREADY_DONE,\n\
     20003,ALREADY_DONE,\n20004,ALREADY_DONE,\n20011,NOT_YET,\n20012,NOT_YET,\n20013,NOT_YET,\n20090,REFUSED,unknown\n";
+/// As it is shipped, and one reason more.
+const UNENROLL_REASONS: &str = "key,value\nLSSL,LSSL\nCUSTOMEROPTOUT,CUSTOMEROPTOUT\nINACTIVESERVICE,INACTIVESERVICE\n\
+    INELIGIBLERATE,INELIGIBLERATE\nMOVED,LSSL\n";
 /// As it is shipped, and one type more.
 const EVENT_TYPES: &str = "key,value\nECONOMIC,X1EC\nEMERGENCY,X1EM\nRELIABILITY,X1RE\nDEVICE_TEST,X1DT\nDRILL,X1DT\n";
 
@@ -231,7 +244,13 @@ fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
         let (name, good) = match flow {
             FlowId::DeviceScore => ("Columns-device-score", "column,spelling\nscore,SCORE_VALUE\n"),
             FlowId::KwhAvoided => ("Columns-kwh-avoided", "column,spelling\nSPId,ServicePoint\n"),
-            FlowId::EnrollmentSync => ("HeadEndSystem", "key,value\n*,*\nHES-WEST,HES-1\n"),
+            FlowId::Request => ("UnenrollReason", UNENROLL_REASONS),
+            FlowId::Rules => ("CycleFrequency", "key,value\nWEEKLY,WEEKLY\nMONTHLY,MONTHLY\nDAILY,DAILY\n"),
+            FlowId::EnrollmentSync
+            | FlowId::Aggregators
+            | FlowId::StatusCheck
+            | FlowId::OptOut
+            | FlowId::Unavailability => ("HeadEndSystem", "key,value\n*,*\nHES-WEST,HES-1\n"),
             FlowId::EventStatus => ("EventType", EVENT_TYPES),
             FlowId::Location => ("Columns-network-location", "column,spelling\ntransformerId,XFMR\n"),
             FlowId::Forecast => ("Columns-load-reduction-forecast", "column,spelling\nSPId,ServicePoint\n"),
@@ -240,7 +259,9 @@ fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
             FlowId::AckFile => ("Columns-enrollment-ack", "column,spelling\nstatus,Outcome\n"),
             FlowId::Reservation => ("Columns-device-reservation", "column,spelling\nnicId,NIC\n"),
             FlowId::Outcome => ("Columns-device-outcome", "column,spelling\nnicId,NIC\n"),
-            FlowId::EnrollmentAck => ("DacsMessages", DACS_MESSAGES),
+            FlowId::EnrollmentAck | FlowId::RulesAck | FlowId::AggregatorsAck | FlowId::StatusAck => {
+                ("DacsMessages", DACS_MESSAGES)
+            }
         };
         for (chance, fault, content) in [(40, Fault::LookupChanged, good), (15, Fault::LookupBroken, "\"no lookup")] {
             if !setting.dice.chance(chance) {

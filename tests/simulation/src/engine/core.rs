@@ -180,7 +180,9 @@ impl Core {
             Some(fault) => self.strike(fault, task, call, at),
             None => self.schedule(at, Event::Ready(call)),
         }
-        if let Some(fault @ (Fault::Crash | Fault::FunctionTimeout | Fault::SlowTwin)) = fate.fault {
+        if let Some(fault @ (Fault::Crash | Fault::CrashInBatch | Fault::FunctionTimeout | Fault::SlowTwin)) =
+            fate.fault
+        {
             self.tell_of_call(op, &format!("   *** {fault:?}"));
         }
         self.calls.insert(call, Parked { task, fate, ready: false, waker });
@@ -199,7 +201,7 @@ impl Core {
         }
         let deadline = info.deadline.unwrap_or(self.now);
         match fault {
-            Fault::Crash => self.schedule(at, Event::Crash(task)),
+            Fault::Crash | Fault::CrashInBatch => self.schedule(at, Event::Crash(task)),
             // It never goes on: the deadline ends the task.
             Fault::FunctionTimeout if info.deadline.is_some() => {}
             Fault::SlowTwin => {

@@ -8,7 +8,7 @@ use domain::json::Document;
 use flow::ledger::message::MessageState;
 use serde_json::{Value, json};
 
-use super::enrollments::check_told;
+use super::outbound::check_told;
 use super::{FlowId, Workload};
 use crate::engine::{Micros, seconds, sleep_until};
 use crate::neighbours::{SyncState, post, post_until_taken};
@@ -30,22 +30,25 @@ struct Ack {
     twice: bool,
 }
 
-/// The acknowledgements of one schedule.
+/// The acknowledgements of one flow.
 pub struct Acks {
+    flow: FlowId,
     stories: Vec<Story>,
     accepted: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 /// Plans at least `records` acknowledgements.
-pub fn plan(setting: &mut Setting, records: usize) -> Acks {
+pub fn plan(setting: &mut Setting, records: usize, flow: FlowId) -> Acks {
     let accepted: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
     let mut stories: Vec<Story> = Vec::new();
     while stories.iter().map(|story| story.acks.len()).sum::<usize>() < records {
-        stories.push(story(setting, stories.len()));
+        stories.push(story(setting, flow, stories.len()));
     }
     for story in &stories {
-        if story.known {
-            setting.neighbours.dacs.send(&story.id);
+        match (story.known, flow) {
+            (false, _) => {}
+            (true, FlowId::StatusAck) => setting.neighbours.dacs.checks.ask(&story.id),
+            (true, _) => setting.neighbours.dacs.send(&story.id),
         }
         let (shared, story, accepted) = (setting.shared.clone(), story.clone(), accepted.clone());
         let start = setting.dice.below(seconds(300));
@@ -54,23 +57,35 @@ pub fn plan(setting: &mut Setting, records: usize) -> Acks {
             for ack in story.acks {
                 let at = shared.lock().now + ack.pause;
                 sleep_until(&shared, at).await;
-                let taken = post_until_taken(&shared, FlowId::EnrollmentAck, Bytes::from(ack.body.clone())).await;
+                let taken = post_until_taken(&shared, flow, Bytes::from(ack.body.clone())).await;
                 if taken.status < 300 {
                     accepted.lock().unwrap_or_else(PoisonError::into_inner).push((story.id.clone(), ack.body.clone()));
                 }
                 if ack.twice {
-                    post(&shared, FlowId::EnrollmentAck, Bytes::from(ack.body.clone())).await;
+                    post(&shared, flow, Bytes::from(ack.body.clone())).await;
                 }
             }
         });
     }
-    Acks { stories, accepted }
+    Acks { flow, stories, accepted }
 }
 
-fn story(setting: &mut Setting, number: usize) -> Story {
+fn story(setting: &mut Setting, flow: FlowId, number: usize) -> Story {
     let dice = &mut setting.dice;
-    let id = format!("2{number:013}");
+    let id = match flow {
+        FlowId::EnrollmentAck => format!("20{number:012}"),
+        FlowId::RulesAck => format!("60{number:012}"),
+        FlowId::AggregatorsAck => format!("80{number:012}"),
+        _ => format!("A-{number:012}"),
+    };
     let codes: &[&str] = match dice.below(10) {
+        4..=9 if flow == FlowId::StatusAck => {
+            if dice.chance(50) {
+                &["FAILURE"]
+            } else {
+                &["FAILURE", "SUCCESS"]
+            }
+        }
         0..=3 => &["SUCCESS"],
         4..=5 => &["ERROR"],
         6 => &["FAILURE"],
@@ -80,13 +95,14 @@ fn story(setting: &mut Setting, number: usize) -> Story {
     let acks = codes
         .iter()
         .map(|code| {
-            let unregistered = *code == "SUCCESS" && dice.chance(20);
+            let has_devices = flow == FlowId::EnrollmentAck;
+            let unregistered = has_devices && *code == "SUCCESS" && dice.chance(20);
             let mut body = json!({ "dacsMessageId": id, "responseCode": code });
             if let Some(body) = body.as_object_mut() {
                 if *code != "SUCCESS" {
                     body.insert("message".into(), format!("the service point is unknown, {code}").into());
                 }
-                if unregistered || dice.chance(20) {
+                if unregistered || has_devices && dice.chance(20) {
                     let registration = if unregistered { "NOT_REGISTERED" } else { "REGISTERED" };
                     body.insert("devices".into(), json!([{ "deviceId": "D00001", "registration": registration }]));
                 }
@@ -118,8 +134,7 @@ impl Workload for Acks {
                     continue;
                 }
                 let hash = Document::parse(ack.body.as_bytes()).map(|document| document.hash().to_string());
-                let Some(kept) =
-                    hash.ok().and_then(|hash| setting.message(FlowId::EnrollmentAck, &format!("{}#{hash}", story.id)))
+                let Some(kept) = hash.ok().and_then(|hash| setting.message(self.flow, &format!("{}#{hash}", story.id)))
                 else {
                     broken.push(format!("{about}: accepted and not in the ledger"));
                     continue;
@@ -134,8 +149,10 @@ impl Workload for Acks {
                     other => broken.push(format!("{about}: ended as {other:?}: {:?}", kept.reason)),
                 }
             }
-            if story.known && !given_up {
-                check_sync_request(setting, story, broken);
+            match (story.known && !given_up, self.flow) {
+                (false, _) => {}
+                (true, FlowId::StatusAck) => check_status_check(setting, story, broken),
+                (true, _) => check_sync_request(setting, story, broken),
             }
         }
     }
@@ -159,5 +176,14 @@ fn check_sync_request(setting: &Setting, story: &Story, broken: &mut Vec<String>
     let state = if expected.last() == Some(&false) { SyncState::Synchronized } else { SyncState::Error };
     if request.state != state {
         broken.push(format!("sync request {} is {:?}, expected {state:?}", story.id, request.state));
+    }
+}
+
+/// DACS heard every answer to its question, in their order.
+fn check_status_check(setting: &Setting, story: &Story, broken: &mut Vec<String>) {
+    let expected: Vec<bool> = story.acks.iter().map(|ack| !ack.negative).collect();
+    let heard = setting.neighbours.dacs.checks.answers(&story.id);
+    if heard != expected {
+        broken.push(format!("status check {} heard {heard:?}, expected {expected:?}", story.id));
     }
 }

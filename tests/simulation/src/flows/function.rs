@@ -6,7 +6,7 @@ use domain::sync_request::DacsRelease;
 use flow::Transient;
 use flow::file::{ToCallsFlow, ToFileFlow};
 use flow::sync_ack::{self, AckCalls};
-use flow::to_derms::SyncCalls;
+use flow::to_derms::{OneWayCalls, SyncCalls};
 use flow::trigger::{Invocation, Reply, Trigger};
 
 use super::FlowId;
@@ -44,6 +44,24 @@ pub enum Function {
     EnrollmentAck(derms_dacs_enrollment_ack::Flow),
     /// A file that goes out in many calls.
     Calls(ToCallsFlow),
+    /// dacs-derms-program-rules
+    Rules(dacs_derms_program_rules::Flow),
+    /// derms-dacs-program-rules-ack
+    RulesAck(derms_dacs_program_rules_ack::Flow),
+    /// dacs-derms-aggregators
+    Aggregators(dacs_derms_aggregators::Flow),
+    /// derms-dacs-aggregators-ack
+    AggregatorsAck(derms_dacs_aggregators_ack::Flow),
+    /// dacs-derms-device-status-check
+    StatusCheck(dacs_derms_device_status_check::Flow),
+    /// derms-dacs-device-status-ack
+    StatusAck(derms_dacs_device_status_ack::Flow),
+    /// dacs-derms-event-opt-out
+    OptOut(dacs_derms_event_opt_out::Flow),
+    /// dacs-derms-customer-unavailability
+    Unavailability(dacs_derms_customer_unavailability::Flow),
+    /// derms-dacs-enrollment-request
+    Request(derms_dacs_enrollment_request::Flow),
 }
 
 impl Function {
@@ -82,10 +100,22 @@ impl Function {
                 flow.to_file.tell = Some(tell(wiring.acks(&flow.kit.lookups)));
                 Self::Published(flow)
             }
+            FlowId::AckFile => {
+                let kit = wiring.unordered(ouai_dacs_enrollment_ack::LOOKUPS);
+                let to_calls = ouai_dacs_enrollment_ack::to_calls(wiring.acks(&kit.lookups), LANES);
+                Self::Calls(ToCallsFlow { kit, to_calls })
+            }
+            FlowId::Reservation => Self::Calls(wiring.reservation()),
+            FlowId::Outcome => Self::Calls(wiring.outcome()),
+            _ => Self::of_messages(flow, &wiring),
+        }
+    }
+
+    fn of_messages(flow: FlowId, wiring: &Wiring<'_>) -> Self {
+        match flow {
             FlowId::EnrollmentSync => {
                 let kit = wiring.message_kit(dacs_derms_enrollment_sync::LOOKUPS);
-                let derms = flow::to_derms::Derms { target: wiring.derms(), lookups: kit.lookups.clone() };
-                let calls = SyncCalls::new(derms, wiring.acks(&kit.lookups));
+                let calls = SyncCalls::new(wiring.to_derms(&kit), wiring.acks(&kit.lookups));
                 Self::EnrollmentSync(dacs_derms_enrollment_sync::Flow { kit, calls })
             }
             FlowId::EnrollmentAck => {
@@ -94,13 +124,50 @@ impl Function {
                 let calls = AckCalls { acks, read: derms_dacs_enrollment_ack::READ };
                 Self::EnrollmentAck(derms_dacs_enrollment_ack::Flow { kit, calls })
             }
-            FlowId::AckFile => {
-                let kit = wiring.unordered(ouai_dacs_enrollment_ack::LOOKUPS);
-                let to_calls = ouai_dacs_enrollment_ack::to_calls(wiring.acks(&kit.lookups), LANES);
-                Self::Calls(ToCallsFlow { kit, to_calls })
+            FlowId::Rules => {
+                let kit = wiring.message_kit(dacs_derms_program_rules::LOOKUPS);
+                let calls = SyncCalls::new(wiring.to_derms(&kit), wiring.acks(&kit.lookups));
+                Self::Rules(dacs_derms_program_rules::Flow { kit, calls })
             }
-            FlowId::Reservation => Self::Calls(wiring.reservation()),
-            FlowId::Outcome => Self::Calls(wiring.outcome()),
+            FlowId::RulesAck => {
+                let kit = wiring.message_kit(derms_dacs_program_rules_ack::LOOKUPS);
+                let calls = AckCalls { acks: wiring.acks(&kit.lookups), read: derms_dacs_program_rules_ack::READ };
+                Self::RulesAck(derms_dacs_program_rules_ack::Flow { kit, calls })
+            }
+            FlowId::Aggregators => {
+                let kit = wiring.message_kit(dacs_derms_aggregators::LOOKUPS);
+                let calls = SyncCalls::new(wiring.to_derms(&kit), wiring.acks(&kit.lookups));
+                Self::Aggregators(dacs_derms_aggregators::Flow { kit, calls })
+            }
+            FlowId::AggregatorsAck => {
+                let kit = wiring.message_kit(derms_dacs_aggregators_ack::LOOKUPS);
+                let calls = AckCalls { acks: wiring.acks(&kit.lookups), read: derms_dacs_aggregators_ack::READ };
+                Self::AggregatorsAck(derms_dacs_aggregators_ack::Flow { kit, calls })
+            }
+            FlowId::StatusCheck => {
+                let kit = wiring.message_kit(dacs_derms_device_status_check::LOOKUPS);
+                let (derms, answers) = (wiring.to_derms(&kit), wiring.status_answers(&kit));
+                let calls = dacs_derms_device_status_check::Calls { derms, answers };
+                Self::StatusCheck(dacs_derms_device_status_check::Flow { kit, calls })
+            }
+            FlowId::StatusAck => {
+                let kit = wiring.message_kit(derms_dacs_device_status_ack::LOOKUPS);
+                let calls = derms_dacs_device_status_ack::Calls { answers: wiring.status_answers(&kit) };
+                Self::StatusAck(derms_dacs_device_status_ack::Flow { kit, calls })
+            }
+            FlowId::OptOut => {
+                let kit = wiring.message_kit(dacs_derms_event_opt_out::LOOKUPS);
+                let derms = OneWayCalls::new(wiring.to_derms(&kit));
+                let calls = dacs_derms_event_opt_out::Calls { derms, stages: kit.ledger.clone() };
+                Self::OptOut(dacs_derms_event_opt_out::Flow { kit, calls })
+            }
+            FlowId::Request => Self::Request(wiring.request()),
+            FlowId::Unavailability => {
+                let kit = wiring.message_kit(dacs_derms_customer_unavailability::LOOKUPS);
+                let calls = OneWayCalls::new(wiring.to_derms(&kit));
+                Self::Unavailability(dacs_derms_customer_unavailability::Flow { kit, calls })
+            }
+            other => unreachable!("{} takes files", other.name()),
         }
     }
 
@@ -116,6 +183,15 @@ impl Function {
             Self::EnrollmentSync(flow) => flow.handle(trigger, invocation).await,
             Self::EnrollmentAck(flow) => flow.handle(trigger, invocation).await,
             Self::Calls(flow) => flow.handle(trigger, invocation).await,
+            Self::Rules(flow) => flow.handle(trigger, invocation).await,
+            Self::RulesAck(flow) => flow.handle(trigger, invocation).await,
+            Self::Aggregators(flow) => flow.handle(trigger, invocation).await,
+            Self::AggregatorsAck(flow) => flow.handle(trigger, invocation).await,
+            Self::StatusCheck(flow) => flow.handle(trigger, invocation).await,
+            Self::StatusAck(flow) => flow.handle(trigger, invocation).await,
+            Self::OptOut(flow) => flow.handle(trigger, invocation).await,
+            Self::Request(flow) => flow.handle(trigger, invocation).await,
+            Self::Unavailability(flow) => flow.handle(trigger, invocation).await,
         }
     }
 }

@@ -4,14 +4,15 @@
 mod ack_files;
 mod acks;
 mod day;
-mod enrollments;
 mod file_acks;
 mod file_checks;
 mod files;
 mod function;
+mod outbound;
 mod outcomes;
 mod plan;
 mod published;
+mod requests;
 mod reservations;
 mod scores;
 mod sheets;
@@ -53,6 +54,24 @@ pub enum FlowId {
     Extract,
     /// derms-ouai-device-outcome
     OuaiOutcome,
+    /// dacs-derms-program-rules
+    Rules,
+    /// derms-dacs-program-rules-ack
+    RulesAck,
+    /// dacs-derms-aggregators
+    Aggregators,
+    /// derms-dacs-aggregators-ack
+    AggregatorsAck,
+    /// dacs-derms-device-status-check
+    StatusCheck,
+    /// derms-dacs-device-status-ack
+    StatusAck,
+    /// dacs-derms-event-opt-out
+    OptOut,
+    /// dacs-derms-customer-unavailability
+    Unavailability,
+    /// derms-dacs-enrollment-request
+    Request,
 }
 
 /// How a flow works.
@@ -83,6 +102,15 @@ impl FlowId {
         Self::Forecast,
         Self::Extract,
         Self::OuaiOutcome,
+        Self::Rules,
+        Self::RulesAck,
+        Self::Aggregators,
+        Self::AggregatorsAck,
+        Self::StatusCheck,
+        Self::StatusAck,
+        Self::OptOut,
+        Self::Unavailability,
+        Self::Request,
     ];
 
     /// Its one name.
@@ -101,6 +129,15 @@ impl FlowId {
             Self::Forecast => ouai_derms_load_reduction_forecast::NAME,
             Self::Extract => dacs_ouai_enrollment_sync::NAME,
             Self::OuaiOutcome => derms_ouai_device_outcome::NAME,
+            Self::Rules => dacs_derms_program_rules::NAME,
+            Self::RulesAck => derms_dacs_program_rules_ack::NAME,
+            Self::Aggregators => dacs_derms_aggregators::NAME,
+            Self::AggregatorsAck => derms_dacs_aggregators_ack::NAME,
+            Self::StatusCheck => dacs_derms_device_status_check::NAME,
+            Self::StatusAck => derms_dacs_device_status_ack::NAME,
+            Self::OptOut => dacs_derms_event_opt_out::NAME,
+            Self::Unavailability => dacs_derms_customer_unavailability::NAME,
+            Self::Request => derms_dacs_enrollment_request::NAME,
         }
     }
 
@@ -120,6 +157,15 @@ impl FlowId {
             Self::Forecast => "forecast",
             Self::Extract => "extract",
             Self::OuaiOutcome => "ouai-outcome",
+            Self::Rules => "rules",
+            Self::RulesAck => "rules-ack",
+            Self::Aggregators => "aggregators",
+            Self::AggregatorsAck => "aggr-ack",
+            Self::StatusCheck => "status-check",
+            Self::StatusAck => "status-ack",
+            Self::OptOut => "opt-out",
+            Self::Unavailability => "unavailable",
+            Self::Request => "enroll-request",
         }
     }
 
@@ -130,7 +176,7 @@ impl FlowId {
             Self::KwhAvoided | Self::Location | Self::Forecast | Self::Extract | Self::OuaiOutcome => Kind::Published,
             Self::DeviceScore => Kind::Parts,
             Self::AckFile | Self::Reservation | Self::Outcome => Kind::Calls,
-            Self::EventStatus | Self::EnrollmentSync | Self::EnrollmentAck => Kind::Messages,
+            _ => Kind::Messages,
         }
     }
 
@@ -162,8 +208,16 @@ impl FlowId {
             Self::Forecast => Box::new(published::plan(setting, records, &sheets::FORECAST)),
             Self::Extract => Box::new(published::plan(setting, records, &sheets::EXTRACT)),
             Self::OuaiOutcome => Box::new(published::plan(setting, records, &sheets::OUTCOME)),
-            Self::EnrollmentSync => Box::new(enrollments::plan(setting, records)),
-            Self::EnrollmentAck => Box::new(acks::plan(setting, records)),
+            Self::EnrollmentSync => Box::new(outbound::plan(setting, records, &outbound::ENROLLMENTS)),
+            Self::EnrollmentAck | Self::RulesAck | Self::AggregatorsAck | Self::StatusAck => {
+                Box::new(acks::plan(setting, records, self))
+            }
+            Self::Rules => Box::new(outbound::plan(setting, records, &outbound::RULES)),
+            Self::Aggregators => Box::new(outbound::plan(setting, records, &outbound::AGGREGATORS)),
+            Self::StatusCheck => Box::new(outbound::plan(setting, records, &outbound::STATUS_CHECKS)),
+            Self::OptOut => Box::new(outbound::plan(setting, records, &outbound::OPT_OUTS)),
+            Self::Request => Box::new(requests::plan(setting, records)),
+            Self::Unavailability => Box::new(outbound::plan(setting, records, &outbound::UNAVAILABILITIES)),
             Self::AckFile => Box::new(ack_files::plan(setting, records)),
             Self::Reservation => Box::new(reservations::plan(setting, records)),
             Self::Outcome => Box::new(outcomes::plan(setting, records)),

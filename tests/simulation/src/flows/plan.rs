@@ -17,9 +17,14 @@ pub fn plan(
     let mut at = 0;
     let mut rows = 0;
     while rows < records {
-        at += if setting.dice.chance(20) { 0 } else { setting.dice.below(seconds(60)) };
         let keys: Vec<String> = files.iter().map(|file| file.key.clone()).collect();
-        let again = setting.dice.chance(25) && !keys.is_empty();
+        let again = setting.dice.chance(30) && !keys.is_empty();
+        // A new version often comes while the old one is worked on.
+        at += match setting.dice.below(10) {
+            0..=1 => 0,
+            2..=5 if again => setting.dice.below(seconds(4)),
+            _ => setting.dice.below(seconds(60)),
+        };
         let (dress, shape) = roll_dress(setting);
         let suffix = if dress.gzip > 0 || shape == Shape::BrokenOff { ".gz" } else { "" };
         let key = if again { setting.dice.pick(&keys).clone() } else { format!("{}{suffix}", name(files.len())) };

@@ -15,8 +15,10 @@ use flow::memory::{BODIES, CONFIG, REJECTS};
 use flow::message::{BodyStore, MessageKit};
 use flow::ports::{Clock, Notifier, Outlet, Queue, Source, Store};
 use flow::stage::{ProgramEvents, Stages};
+use flow::status_answers::StatusAnswers;
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
+use flow::to_derms::Derms;
 use jiff::SignedDuration;
 
 use super::FlowId;
@@ -96,6 +98,14 @@ impl Wiring<'_> {
         derms_dacs_event_status::Flow { kit, calls }
     }
 
+    /// derms-dacs-enrollment-request
+    pub(super) fn request(&self) -> derms_dacs_enrollment_request::Flow {
+        let kit = self.message_kit(derms_dacs_enrollment_request::LOOKUPS);
+        let (lookups, clock, acks) = (kit.lookups.clone(), kit.clock.clone(), DermsAcks { derms: self.derms() });
+        let calls = derms_dacs_enrollment_request::Calls { dacs: self.dacs(), acks, lookups, clock };
+        derms_dacs_enrollment_request::Flow { kit, calls, side_by_side: LANES }
+    }
+
     /// derms-dacs-device-reservation
     pub(super) fn reservation(&self) -> ToCallsFlow {
         let kit = self.unordered(derms_dacs_device_reservation::LOOKUPS);
@@ -137,6 +147,14 @@ impl Wiring<'_> {
             lookups: self.lookups(lookups),
             retry_limit: RETRY_LIMIT,
         }
+    }
+
+    pub(super) fn to_derms(&self, kit: &MessageKit) -> Derms {
+        Derms { target: self.derms(), lookups: kit.lookups.clone() }
+    }
+
+    pub(super) fn status_answers(&self, kit: &MessageKit) -> StatusAnswers {
+        StatusAnswers { dacs: self.dacs(), lookups: kit.lookups.clone() }
     }
 
     pub(super) fn acks(&self, lookups: &LookupBook) -> SyncRequestAcks {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use flow::ports::{Answer, Call, Payload};
 use serde_json::Value;
 
-use super::{Outages, ProgramEvents};
+use super::{Enrollments, Outages, ProgramEvents, StatusChecks};
 use crate::engine::{Micros, Shared};
 use crate::ports::{Neighbour, plain};
 
@@ -36,6 +36,10 @@ pub struct Dacs {
     requests: Mutex<BTreeMap<String, SyncRequest>>,
     /// Program events, reservations and outcomes.
     pub events: ProgramEvents,
+    /// Questions whether devices can be reached.
+    pub checks: StatusChecks,
+    /// Enrollments.
+    pub enrollments: Enrollments,
 }
 
 impl Dacs {
@@ -44,7 +48,8 @@ impl Dacs {
     pub fn new(shared: Shared, down: Vec<(Micros, Micros)>) -> Self {
         let outages = Outages::new(shared.clone(), "dacs", down);
         let events = ProgramEvents::new(shared.clone());
-        Self { shared, outages, requests: Mutex::default(), events }
+        let enrollments = Enrollments::new(shared.clone());
+        Self { enrollments, shared, outages, requests: Mutex::default(), events, checks: StatusChecks::default() }
     }
 
     /// A sync request is sent, for the first time or again.
@@ -79,6 +84,8 @@ impl Neighbour for Dacs {
         match call.path.rsplit('/').next() {
             Some("") => self.events.create(&body),
             Some("lifecycle") => self.events.lifecycle(&body),
+            Some(path @ ("enroll" | "unenroll")) => self.enrollments.enroll(path, &body),
+            Some("response") => self.checks.respond(&body),
             Some("reserveDevice") => self.events.reserve(&body),
             Some("postEventOutcome") => self.events.outcomes(&body),
             _ => self.acknowledge(&body),

@@ -10,15 +10,15 @@ use crate::engine::{Micros, Shared, seconds, sleep_until};
 use crate::flows::FlowId;
 use crate::ports::{Neighbour, plain};
 
-/// One call of `/enroll` that reached the DERMS.
+/// One message that reached the DERMS.
 #[derive(Debug, Clone)]
-pub struct Enrolled {
+pub struct Heard {
     /// When it took effect.
     pub at: Micros,
+    /// The flow that brings such messages.
+    pub flow: FlowId,
     /// `dacsMessageId`.
     pub id: String,
-    /// Whose subscription.
-    pub subscription: String,
     /// The whole request: another body is another attempt.
     pub body: String,
     /// Whether the same request had come before.
@@ -40,7 +40,7 @@ pub struct ScoreSet {
 
 #[derive(Default)]
 struct State {
-    enrolled: Vec<Enrolled>,
+    heard: Vec<Heard>,
     sets: BTreeMap<String, ScoreSet>,
     completed: usize,
     scores: BTreeMap<String, String>,
@@ -69,10 +69,10 @@ impl Derms {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The calls of `/enroll`, in order.
+    /// The messages that `flow` brought, in order.
     #[must_use]
-    pub fn enrolled(&self) -> Vec<Enrolled> {
-        self.state().enrolled.clone()
+    pub fn heard(&self, flow: FlowId) -> Vec<Heard> {
+        self.state().heard.iter().filter(|call| call.flow == flow).cloned().collect()
     }
 
     /// The score files, by id.
@@ -108,44 +108,43 @@ impl Derms {
         plain(200, "{}")
     }
 
-    /// `/enroll` is an upsert by `dacsMessageId`. How it answers is written in the request: `subscriptionType` LATER is
-    /// answered by 202 and an acknowledgement later, HICCUP by one FAILURE first, MALFORMED by 400; a service point that
-    /// begins with `SP-UNKNOWN` is a business error.
-    fn enroll(&self, body: &Bytes) -> Answer {
+    /// All are upserts by `dacsMessageId`. How it answers is written in the request: LATER is answered by 202 and, where the
+    /// contract has one, an acknowledgement later, HICCUP by one FAILURE first, MALFORMED by 400; what is UNKNOWN is a
+    /// business error.
+    fn hear(&self, flow: FlowId, body: &Bytes) -> Answer {
         let text = String::from_utf8_lossy(body).into_owned();
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let field = |path: &str| request.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let id = field("/dacsMessageId");
-        let kind = field("/subscriptionInfo/subscriptionType");
-        let unknown = field("/locationInfo/servicePointId").starts_with("SP-UNKNOWN");
+        let id = request.get("dacsMessageId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (later, unknown) = (text.contains("LATER"), text.contains("UNKNOWN"));
+        let malformed = text.contains("MALFORMED");
         let mut state = self.state();
-        let before = state.enrolled.iter().filter(|call| call.id == id && call.body == text).count();
-        let taken = kind != "MALFORMED" && !(kind == "HICCUP" && before == 0);
-        state.enrolled.push(Enrolled {
-            at: self.shared.lock().now,
-            id: id.clone(),
-            subscription: field("/subscriptionInfo/subscriptionId"),
-            body: text,
-            repeat: before > 0,
-            taken,
-        });
+        let before = state.heard.iter().filter(|call| call.id == id && call.body == text).count();
+        let hiccups = before == 0 && text.contains("HICCUP");
+        let (at, taken) = (self.shared.lock().now, !malformed && !hiccups);
+        state.heard.push(Heard { at, flow, id: id.clone(), body: text, repeat: before > 0, taken });
         drop(state);
-        match kind.as_str() {
-            "MALFORMED" => plain(400, r#"{"title":"cannot be read"}"#),
-            "HICCUP" if before == 0 => msg_ack("FAILURE", &id, None),
-            "LATER" => {
-                self.acknowledge_later(FlowId::EnrollmentAck, &id, unknown);
-                plain(202, "")
+        let by = answered_by(flow);
+        match () {
+            () if malformed => plain(400, r#"{"title":"cannot be read"}"#),
+            () if hiccups => msg_ack("FAILURE", &id, None),
+            () if unknown && !later => msg_ack("ERROR", &id, Some("it is unknown")),
+            // Taken is no answer yet.
+            () if later || flow == FlowId::StatusCheck => {
+                if let Some(by) = by {
+                    self.acknowledge_later(by, &id, unknown);
+                }
+                if later { plain(202, "") } else { msg_ack("SUCCESS", &id, None) }
             }
-            _ if unknown => msg_ack("ERROR", &id, Some("the service point is unknown")),
-            _ => msg_ack("SUCCESS", &id, None),
+            () => msg_ack("SUCCESS", &id, None),
         }
     }
 
     /// It says later, through `flow`, what became of a message. A call that came again was perhaps not heard of: once it has
     /// been acknowledged it is acknowledged again, and now and then before.
     fn acknowledge_later(&self, flow: FlowId, id: &str, unknown: bool) {
-        let mut ack = json!({ "dacsMessageId": id, "responseCode": if unknown { "ERROR" } else { "SUCCESS" } });
+        // Of a device there is one word for all that is not well.
+        let negative = if flow == FlowId::StatusAck { "FAILURE" } else { "ERROR" };
+        let mut ack = json!({ "dacsMessageId": id, "responseCode": if unknown { negative } else { "SUCCESS" } });
         if unknown && let Some(ack) = ack.as_object_mut() {
             ack.insert("message".into(), "the service point is unknown".into());
         }
@@ -215,6 +214,30 @@ pub fn score_key(row: &str) -> String {
     row.split(',').skip(1).take(3).collect::<Vec<_>>().join(",")
 }
 
+/// The flow whose calls go to `path`.
+fn flow_of(path: &str) -> Option<FlowId> {
+    match path.split('/').nth(1)? {
+        "enroll" => Some(FlowId::EnrollmentSync),
+        "programs" => Some(FlowId::Rules),
+        "aggregators" => Some(FlowId::Aggregators),
+        "status_check" => Some(FlowId::StatusCheck),
+        "event_opt_out" => Some(FlowId::OptOut),
+        "device_unavailability" => Some(FlowId::Unavailability),
+        _ => None,
+    }
+}
+
+/// The flow that brings the answers to messages of `flow`, where they may come later.
+fn answered_by(flow: FlowId) -> Option<FlowId> {
+    match flow {
+        FlowId::EnrollmentSync => Some(FlowId::EnrollmentAck),
+        FlowId::Rules => Some(FlowId::RulesAck),
+        FlowId::Aggregators => Some(FlowId::AggregatorsAck),
+        FlowId::StatusCheck => Some(FlowId::StatusAck),
+        _ => None,
+    }
+}
+
 fn msg_ack(code: &str, id: &str, reason: Option<&str>) -> Answer {
     let mut response = json!({ "id": id, "responseCode": code, "dacsMessageId": id });
     if let (Some(reason), Some(response)) = (reason, response.as_object_mut()) {
@@ -231,12 +254,12 @@ impl Neighbour for Derms {
     fn act(&self, call: &Call, begun: Micros) -> Answer {
         self.outages.watch(begun);
         match (&call.payload, call.path.as_str()) {
-            (Payload::Json(body), "/enroll") => self.enroll(body),
             (Payload::Json(body), "/acks") => self.acknowledged(body),
             (Payload::Form(parts), "/device_scores") => match parts.as_slice() {
                 [about, file] => self.device_scores(&about.bytes, &file.bytes),
                 _ => plain(400, "{}"),
             },
+            (Payload::Json(body), path) => flow_of(path).map_or(plain(404, "{}"), |flow| self.hear(flow, body)),
             _ => plain(404, "{}"),
         }
     }

@@ -5,13 +5,17 @@ mod dacs;
 mod derms;
 mod outages;
 mod participation;
+mod program_enrollments;
 mod program_events;
+mod status_checks;
 
 pub use dacs::{Dacs, SyncState};
-pub use derms::{Derms, Enrolled, ScoreSet};
+pub use derms::{Derms, Heard, ScoreSet};
 pub use outages::Outages;
 pub use participation::{Participation, UNKNOWN};
+pub use program_enrollments::{Enrollments, REFUSED_ASSET};
 pub use program_events::{ProgramEvent, ProgramEvents, UNSTOPPABLE};
+pub use status_checks::StatusChecks;
 
 use bytes::Bytes;
 use flow::trigger::HttpReply;

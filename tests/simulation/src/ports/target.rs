@@ -170,6 +170,13 @@ pub fn plain(status: u16, body: &str) -> Answer {
 
 fn verb(call: &Call) -> &'static str {
     match (call.method, call.path.as_str()) {
+        (Method::Put, path) if path.starts_with("/programs/") => "PUT program",
+        (Method::Put, _) => "PUT aggregator",
+        (Method::Post, "/status_check") => "POST /status_check",
+        (Method::Post, "/event_opt_out") => "POST /event_opt_out",
+        (Method::Post, "/device_unavailability") => "POST /device_unavailability",
+        (Method::Post, path) if path.ends_with("enroll") && path.len() > 8 => "POST programEnrollments",
+        (Method::Post, path) if path.ends_with("/response") => "POST device status",
         (Method::Post, "/enroll") => "POST /enroll",
         (Method::Post, "/device_scores") => "POST /device_scores",
         (Method::Post, "/acks") => "POST /acks",

@@ -13,7 +13,7 @@ use super::{Cure, Entry, Message, Progress, Statuses};
 use crate::engine::seconds;
 use crate::flows::FlowId;
 use crate::flows::day::{Life, Stage};
-use crate::flows::enrollments::check_told;
+use crate::flows::outbound::check_told;
 use crate::neighbours::{ProgramEvent, UNSTOPPABLE};
 use crate::schedule::Setting;
 
