@@ -22,7 +22,7 @@ mod tests;
 pub const NAME: &str = "dacs-derms-aggregators";
 
 /// The lookups that it reads: [`flow::sync_ack::LOOKUPS`] and the head-ends.
-pub const LOOKUPS: &[&str] = &["DacsMessages", "HeadEndSystem"];
+pub const LOOKUPS: &[&str] = &["DacsMessages", "HeadEndSystem", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {

@@ -59,3 +59,27 @@ async fn an_aggregator_that_is_given_up_is_a_failure_for_dacs() {
     let ack = SyncCalls::<Aggregator>::new(derms, acks).negative(MESSAGE, Ground::Technical, "no answer").unwrap();
     assert_eq!(ack, json!({"dacsMessageId": "10000000000001", "responseCode": "FAILURE", "message": "no answer"}));
 }
+
+#[tokio::test]
+async fn an_aggregator_goes_to_every_derms_and_one_refusal_is_what_dacs_hears() {
+    let world = World::new("2026-07-01T10:00:00Z".parse().unwrap());
+    let targets = "name,kind,url,secret,rate\nNMS-NORTH,derms,https://nms.example.com,targets/derms/n,10\n";
+    world.objects.put(flow::memory::CONFIG, "lookups/Targets.csv", targets);
+    let ack = |code: &str| {
+        format!(r#"{{"MsgAck":{{"ackType":"{code}","responses":{{"response":[{{"responseCode":"{code}"}}]}}}}}}"#)
+    };
+    for (answers, refused) in
+        [(["SUCCESS", "SUCCESS"], false), (["ERROR", "SUCCESS"], true), (["SUCCESS", "ERROR"], true)]
+    {
+        let [derms, north] = answers.map(|code| Targets::answering(200, ack(code)));
+        let lookups = world.lookups(NAME, LOOKUPS);
+        let acks = world.sync_request_acks(&lookups, "25.4".parse().unwrap(), Targets::answering(200, ""));
+        let target = world.targets("derms", derms.clone(), &[("NMS-NORTH", north.clone())]);
+        let calls = SyncCalls::<Aggregator>::new(Derms { target, lookups }, acks);
+        let invocation = world.invocation("one");
+        let forwarded = calls.forward(MESSAGE, &world.context(&invocation)).await.unwrap();
+        let Forwarded::Answered(answer) = forwarded else { panic!("{forwarded:?}") };
+        assert_eq!(answer.refused.is_some(), refused, "{answers:?}");
+        assert_eq!((derms.calls().len(), north.calls().len()), (1, 1), "{answers:?}");
+    }
+}

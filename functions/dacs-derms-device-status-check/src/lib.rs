@@ -26,7 +26,7 @@ mod tests;
 pub const NAME: &str = "dacs-derms-device-status-check";
 
 /// The lookups that it reads: DACS's message numbers and the head-ends.
-pub const LOOKUPS: &[&str] = &["DacsMessages", "HeadEndSystem"];
+pub const LOOKUPS: &[&str] = &["DacsMessages", "HeadEndSystem", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {

@@ -22,7 +22,7 @@ mod tests;
 pub const NAME: &str = "dacs-derms-enrollment-sync";
 
 /// The lookups that it reads: [`flow::sync_ack::LOOKUPS`], the head-ends, and the names of programs.
-pub const LOOKUPS: &[&str] = &["DacsMessages", "HeadEndSystem", "Program"];
+pub const LOOKUPS: &[&str] = &["DacsMessages", "HeadEndSystem", "Program", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {

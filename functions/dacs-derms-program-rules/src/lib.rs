@@ -22,7 +22,7 @@ mod tests;
 pub const NAME: &str = "dacs-derms-program-rules";
 
 /// The lookups that it reads: [`flow::sync_ack::LOOKUPS`], days and cycles, and the names of programs.
-pub const LOOKUPS: &[&str] = &["AllowEventDays", "CycleFrequency", "DacsMessages", "Program"];
+pub const LOOKUPS: &[&str] = &["AllowEventDays", "CycleFrequency", "DacsMessages", "Program", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {

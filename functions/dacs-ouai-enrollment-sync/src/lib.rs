@@ -27,7 +27,7 @@ mod tests;
 /// The flow's name.
 pub const NAME: &str = "dacs-ouai-enrollment-sync";
 /// The lookups that it reads: [`flow::sync_ack::LOOKUPS`] and how the sender spells its columns.
-pub const LOOKUPS: &[&str] = &["Columns-enrollment-sync", "DacsMessages"];
+pub const LOOKUPS: &[&str] = &["Columns-enrollment-sync", "DacsMessages", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch: OUAI's inbox, and DACS's sync requests.
 pub type Flow = ToFileFlow;

@@ -35,7 +35,8 @@ mod tests;
 /// The flow's name.
 pub const NAME: &str = "derms-dacs-device-outcome";
 /// The lookups that it reads: [`flow::device_calls::LOOKUPS`], codes, and how the sender spells its columns.
-pub const LOOKUPS: &[&str] = &["Columns-device-outcome", "DacsMessages", "HeadEndSystem", "OutcomeCode"];
+pub const LOOKUPS: &[&str] =
+    &["Columns-device-outcome", "DacsMessages", "HeadEndSystem", "OutcomeCode", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub type Flow = ToCallsFlow;

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::reservation::Envelope;
 use domain::stage::StageStatus;
+use flow::device_calls::dacs_of;
 use flow::file::{Gate, Verdict};
 use flow::ledger::run::Run;
 use flow::ledger::stage::{Reserving, Stage};
 use flow::ledger::{Committed, Ledger, Seen};
+use flow::lookups::LookupBook;
 use flow::ports::{Call, Clock, Method, Payload, Write};
 use flow::target::TargetClient;
 use flow::trigger::Invocation;
@@ -33,6 +35,8 @@ const RACES: u32 = 5;
 pub struct ScheduledStage {
     /// The program system.
     pub dacs: TargetClient,
+    /// The lookups by which it is chosen among several.
+    pub lookups: LookupBook,
     /// Where stages are.
     pub ledger: Ledger,
     /// Time.
@@ -75,12 +79,13 @@ impl Gate for ScheduledStage {
 
 impl ScheduledStage {
     /// Oracle's flow asks for the program system's health before it reserves anything.
-    async fn is_well(&self, run: &Run, invocation: &Invocation) -> Result<(), Transient> {
+    async fn is_well(&self, run: &Run, invocation: &Invocation) -> Result<(), Failure> {
         let (method, payload) = (Method::Get, Payload::Empty);
         let call = Call { method, path: HEALTH.into(), payload, correlation: run.correlation.clone() };
-        match self.dacs.call(&call, invocation.deadline).await?.status {
+        let dacs = dacs_of(&self.dacs, &self.lookups, run).await?;
+        match dacs.call(&call, invocation.deadline).await?.status {
             200..300 => Ok(()),
-            status => Err(Transient::new(format!("DACS's health check answers {status}"))),
+            status => Err(Transient::new(format!("DACS's health check answers {status}")).into()),
         }
     }
 

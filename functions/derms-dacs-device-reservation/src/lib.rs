@@ -36,7 +36,7 @@ mod tests;
 /// The flow's name.
 pub const NAME: &str = "derms-dacs-device-reservation";
 /// The lookups that it reads: [`flow::device_calls::LOOKUPS`], head-ends, and how the sender spells its columns.
-pub const LOOKUPS: &[&str] = &["Columns-device-reservation", "DacsMessages", "HeadEndSystem"];
+pub const LOOKUPS: &[&str] = &["Columns-device-reservation", "DacsMessages", "HeadEndSystem", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub type Flow = ToCallsFlow;
@@ -57,7 +57,7 @@ pub struct Neighbours {
 #[must_use]
 pub fn to_calls(neighbours: Neighbours, (ledger, clock): (Ledger, Arc<dyn Clock>), lookups: LookupBook) -> FileToCalls {
     let Neighbours { dacs, derms, key, calls: (rows_per_call, side_by_side) } = neighbours;
-    let gate = ScheduledStage { dacs: dacs.clone(), ledger, clock };
+    let gate = ScheduledStage { dacs: dacs.clone(), lookups: lookups.clone(), ledger, clock };
     let write = move |run: &Run, rows: &[CallRow]| {
         let envelope = envelope(run).map_err(|fault| Rejected::new(run.source.key.clone(), fault.to_string()))?;
         Ok(reserve_device(&envelope, key, rows.iter().map(|row| row.content.as_slice())))

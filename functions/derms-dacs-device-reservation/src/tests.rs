@@ -268,3 +268,30 @@ async fn a_second_file_for_a_stage_adds_devices() {
     let nics: Vec<Value> = bench.reserved().iter().map(|body| body["deviceList"][0]["nicId"].clone()).collect();
     assert_eq!(nics, ["M-1", "M-2"]);
 }
+
+#[tokio::test]
+async fn a_file_goes_to_the_dacs_of_its_derms_and_is_acknowledged_to_that() {
+    let mut bench = Bench::well();
+    let taken = json!({ "errors": [] }).to_string();
+    let (dacs, derms) = (Targets::answering(200, taken), Targets::answering(200, "{}"));
+    let targets = "name,kind,url,secret,rate\ndacs-north,dacs,https://n.example.com,targets/dacs/n,10\n\
+        drms-1,derms,https://nms.example.com,targets/derms/n,10\n";
+    let routing = "by,value,target\ndivision,*,derms\ndrmsInstanceId,drms-1,dacs-north\ndrmsInstanceId,*,dacs\n";
+    bench.world.objects.put(flow::memory::CONFIG, "lookups/Targets.csv", targets);
+    bench.world.objects.put(flow::memory::CONFIG, "lookups/Routing.csv", routing);
+    let (world, kit) = (&bench.world, &bench.flow.kit);
+    let neighbours = Neighbours {
+        dacs: world.targets("dacs", bench.dacs.clone(), &[("dacs-north", dacs.clone())]),
+        derms: DermsAcks { derms: world.targets("derms", bench.derms.clone(), &[("drms-1", derms.clone())]) },
+        key: ProgramEventKey::Stage,
+        calls: (2, 1),
+    };
+    let to_calls = to_calls(neighbours, (kit.ledger.clone(), kit.clock.clone()), kit.lookups.clone());
+    bench.flow.to_calls = to_calls;
+    bench.set_stage(Some(StageStatus::Scheduled)).await;
+    let object = bench.drop_for_stage("M-1").await;
+    assert!(bench.attempt(&object).await);
+    let paths: Vec<_> = dacs.calls().into_iter().map(|call| call.path).collect();
+    assert!(paths[0] == "/health" && paths.len() == 3, "{paths:?}");
+    assert_eq!((bench.dacs.calls().len(), bench.derms.calls().len(), derms.calls().len()), (0, 0, 1));
+}

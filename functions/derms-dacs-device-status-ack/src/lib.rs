@@ -24,7 +24,7 @@ mod tests;
 pub const NAME: &str = "derms-dacs-device-status-ack";
 
 /// The lookups that it reads.
-pub const LOOKUPS: &[&str] = &["DacsMessages"];
+pub const LOOKUPS: &[&str] = &["DacsMessages", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {

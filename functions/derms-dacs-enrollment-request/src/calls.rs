@@ -6,14 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::enrollment_request::{EnrollmentRequest, Outcome, read_answer};
+use domain::ids::DrmsInstanceId;
 use domain::msg_ack::{Envelope, MsgAck, Response, ResponseCode};
 use domain::participation;
 use domain::time::Instant;
-use flow::derms_ack::DermsAcks;
+use flow::derms_ack::{self, DermsAcks};
 use flow::lookups::LookupBook;
 use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls};
 use flow::ports::{Call, Clock, Method, Payload};
-use flow::target::TargetClient;
+use flow::target::{Routed, TargetClient};
 use flow::{Failure, Rejected, Transient};
 use serde_json::Value;
 
@@ -57,8 +58,7 @@ impl Calls {
             response_time: Some(when),
             dacs_message_id: None,
         };
-        let ack = MsgAck::new(envelope, when, vec![response]);
-        serde_json::to_value(&ack).map_err(|e| Transient::because("writing the acknowledgement", e))
+        derms_ack::kept(&MsgAck::new(envelope, when, vec![response]), request.drms_instance_id.as_ref())
     }
 
     fn taken(&self, request: &EnrollmentRequest, value: &str) -> Result<Forwarded, Failure> {
@@ -79,13 +79,16 @@ impl MessageCalls for Calls {
         let lookups = self.lookups.current().await?;
         let call = request.call(&lookups).map_err(|miss| Rejected::new(&id, miss.to_string()))?;
         let content = serde_json::to_vec(&call).map_err(|e| Transient::because("writing the request", e))?;
+        let drms = request.drms_instance_id.as_ref().map(DrmsInstanceId::as_str);
+        let routed = Routed { flow: context.flow, key: &id, attempt: context.attempt };
+        let dacs = self.dacs.routed(routed, &lookups, |lookups| lookups.dacs_of(drms)).await?;
         let call = Call {
             method: Method::Post,
             path: call.path().into(),
             payload: Payload::Json(Bytes::from(content)),
             correlation: context.correlation.to_owned(),
         };
-        let answer = self.dacs.call(&call, context.invocation.deadline).await?;
+        let answer = dacs.call(&call, context.invocation.deadline).await?;
         let verdict = |number: Option<u32>| lookups.dacs_messages().verdict(number);
         match read_answer(answer.status, &answer.body, &verdict) {
             Outcome::Pending(enrollment) => self.taken(&request, &enrollment),
@@ -118,8 +121,6 @@ impl MessageCalls for Calls {
     }
 
     async fn answer(&self, ack: &Value, context: &Context<'_>) -> Result<(), Failure> {
-        let unreadable = |_| Transient::new("reading the kept acknowledgement");
-        let ack = MsgAck::parse(ack.to_string().as_bytes()).map_err(unreadable)?;
-        self.acks.send(&ack, context.correlation, context.invocation).await
+        self.acks.send_kept(ack, &*self.lookups.current().await?, context).await
     }
 }

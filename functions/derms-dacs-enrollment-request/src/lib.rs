@@ -33,8 +33,16 @@ mod tests;
 pub const NAME: &str = "derms-dacs-enrollment-request";
 
 /// The lookups that it reads.
-pub const LOOKUPS: &[&str] =
-    &["AssetSpec", "AssetType", "DacsMessages", "EnrollmentSource", "HeadEndSystem", "UnenrollReason"];
+pub const LOOKUPS: &[&str] = &[
+    "AssetSpec",
+    "AssetType",
+    "DacsMessages",
+    "EnrollmentSource",
+    "HeadEndSystem",
+    "Routing",
+    "Targets",
+    "UnenrollReason",
+];
 
 /// A request is answered within 25 s (architecture.md §2.10). Calls are over by then, and there is time left to queue what is
 /// not done.

@@ -3,6 +3,7 @@ use std::sync::Mutex;
 
 use domain::enrollment_request::MOST;
 use flow::memory::{CONFIG, Targets, World};
+use flow::message::{Ground, MessageCalls};
 use flow::ports::{Answer, Call, Clock, Payload};
 use flow::target::{Pacer, TargetClient};
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ struct Bench {
     flow: Flow,
     dacs: Targets,
     derms: Targets,
+    /// Another DACS and another DERMS, which Targets may list.
+    north: (Targets, Targets),
     script: Script,
 }
 
@@ -41,12 +44,17 @@ impl Bench {
         let derms = Targets::answering(200, "");
         let kit = world.message_kit(NAME, LOOKUPS);
         let (clock, lookups) = (kit.clock.clone(), kit.lookups.clone());
+        let enrolled = r#"{"enrollmentId":"EN-NORTH","status":"PENDING"}"#;
+        let north = (Targets::answering(200, enrolled), Targets::answering(200, ""));
         let pacer = Pacer::new(world.ledger(), "dacs", rate, "bench".into());
         let ports = (clock.clone(), kit.notifier.clone());
         let client = TargetClient::new("dacs", Arc::new(dacs.clone()), pacer, ports, Duration::from_secs(20));
-        let acks = flow::derms_ack::DermsAcks { derms: world.target("derms", derms.clone()) };
+        let others = [("dacs-north", north.0.clone())];
+        let client = client.beside(world.installations(&others));
+        let others = [("NMS-NORTH", north.1.clone())];
+        let acks = flow::derms_ack::DermsAcks { derms: world.targets("derms", derms.clone(), &others) };
         let calls = Calls { dacs: client, acks, lookups, clock };
-        Self { flow: Flow { kit, calls, side_by_side: 4 }, world, dacs, derms, script }
+        Self { flow: Flow { kit, calls, side_by_side: 4 }, world, dacs, derms, north, script }
     }
 
     fn answers(&self, id: &str, status: u16, body: Value) {
@@ -287,4 +295,28 @@ async fn a_list_that_nobody_could_answer_is_refused_with_each_fault_and_nothing_
         assert_eq!((status, said.as_str()), (400, wanted));
     }
     assert!(bench.world.table.items().is_empty() && bench.dacs.calls().is_empty());
+}
+
+#[tokio::test]
+async fn requests_go_to_the_dacs_of_their_derms_and_acknowledgements_back_to_that() {
+    let bench = Bench::new();
+    let targets = "name,kind,url,secret,rate\ndacs-north,dacs,https://n.example.com,targets/dacs/n,10\n\
+        NMS-NORTH,derms,https://nms.example.com,targets/derms/n,10\n";
+    let routing = "by,value,target\ndrmsInstanceId,NMS-NORTH,dacs-north\ndrmsInstanceId,*,dacs\ndivision,*,derms\n";
+    bench.world.objects.put(CONFIG, "lookups/Targets.csv", targets);
+    bench.world.objects.put(CONFIG, "lookups/Routing.csv", routing);
+    let mut list = requests(&["M-1", "M-2", "M-3"]);
+    list[1]["drmsInstanceId"] = json!("NMS-NORTH");
+    list[2]["drmsInstanceId"] = json!("NMS-SOUTH");
+    let wanted = lines(&["c-1=delivered=3;failed=0", "M-1=EN-M-1", "M-2=EN-NORTH", "M-3=EN-M-3"]);
+    assert_eq!(bench.post(&list).await, (200, "SUCCESS".into(), wanted));
+    assert_eq!((bench.dacs.calls().len(), bench.north.0.calls().len()), (2, 1));
+
+    let (ack, invocation) = (request("M-5"), bench.world.invocation("one"));
+    let mut ack = bench.flow.calls.negative(ack.to_string().as_bytes(), Ground::Technical, "down").unwrap();
+    for instance in ["NMS-NORTH", "NMS-SOUTH"] {
+        ack["drmsInstanceId"] = json!(instance);
+        bench.flow.calls.answer(&ack, &bench.world.context(&invocation)).await.unwrap();
+    }
+    assert_eq!((bench.derms.calls().len(), bench.north.1.calls().len()), (1, 1), "each to its own");
 }

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use domain::event_status::EventStatus;
 use domain::json::{Document, Problem};
 use domain::msg_ack::{MsgAck, ResponseCode};
-use flow::derms_ack::DermsAcks;
+use flow::derms_ack::{self, DermsAcks};
 use flow::lookups::LookupBook;
 use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, accept, work};
 use flow::stage::{StageNudge, Stages, work_nudges};
@@ -36,7 +36,7 @@ mod tests;
 pub const NAME: &str = "derms-dacs-event-status";
 
 /// The lookups that it reads: those of [`flow::stage::ProgramEvents`], and what the DERMS calls things.
-pub const LOOKUPS: &[&str] = &["DacsMessages", "EventStatus", "EventType", "Program"];
+pub const LOOKUPS: &[&str] = &["DacsMessages", "EventStatus", "EventType", "Program", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub struct Flow {
@@ -113,13 +113,11 @@ impl MessageCalls for Calls {
             Ground::Business => ResponseCode::Error,
             Ground::Technical => ResponseCode::Failure,
         };
-        serde_json::to_value(self.ack_of_nothing(&message, code, reason)).ok()
+        derms_ack::kept(&self.ack_of_nothing(&message, code, reason), Some(&message.drms_instance_id)).ok()
     }
 
     async fn answer(&self, ack: &Value, context: &Context<'_>) -> Result<(), Failure> {
-        let unreadable = |_| Transient::new("reading the kept acknowledgement");
-        let ack = MsgAck::parse(ack.to_string().as_bytes()).map_err(unreadable)?;
-        self.acks.send(&ack, context.correlation, context.invocation).await
+        self.acks.send_kept(ack, &*self.lookups.current().await?, context).await
     }
 }
 
@@ -137,6 +135,5 @@ fn read(body: &[u8]) -> Result<EventStatus, Rejected> {
 
 fn answer(ack: &MsgAck, message: &EventStatus) -> Result<Answer, Transient> {
     let refused = ack::refused(ack, message);
-    let ack = serde_json::to_value(ack).map_err(|e| Transient::because("writing the acknowledgement", e))?;
-    Ok(Answer { ack, refused })
+    Ok(Answer { ack: derms_ack::kept(ack, Some(&message.drms_instance_id))?, refused })
 }

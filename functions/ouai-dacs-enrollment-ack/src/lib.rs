@@ -26,7 +26,7 @@ mod tests;
 /// The flow's name.
 pub const NAME: &str = "ouai-dacs-enrollment-ack";
 /// The lookups that it reads: [`flow::sync_ack::LOOKUPS`] and how the sender spells its columns.
-pub const LOOKUPS: &[&str] = &["Columns-enrollment-ack", "DacsMessages"];
+pub const LOOKUPS: &[&str] = &["Columns-enrollment-ack", "DacsMessages", "Routing", "Targets"];
 
 /// The flow; its fields are what it may touch.
 pub type Flow = ToCallsFlow;

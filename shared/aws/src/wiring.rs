@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::lookups::{System, Target};
 use domain::msg_ack::ResponseCode;
 use domain::participation::ProgramEventKey;
 use domain::sync_request::{DacsRelease, ExceptionCode};
+use flow::Transient;
 use flow::dead_letters::DeadLetterKit;
 use flow::derms_ack::DermsAcks;
 use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToFileFlow};
@@ -18,7 +20,7 @@ use flow::ports::{Clock, Depot, Notifier, Outlet, Queue, Source, Telemetry};
 use flow::stage::{ProgramEvents, Stages};
 use flow::status_answers::StatusAnswers;
 use flow::sync_ack::SyncRequestAcks;
-use flow::target::{Pacer, TargetClient};
+use flow::target::{Installations, Pacer, TargetClient};
 use flow::to_derms::{Derms, SyncCalls};
 use flow::watch::{WatchKit, WatchLimits};
 use jiff::SignedDuration;
@@ -154,7 +156,7 @@ impl<'a> Wiring<'a> {
     /// [`BadVar`]
     pub fn derms(&self) -> Result<TargetClient, BadVar> {
         let base = self.vars.parsed("DERMS_URL", "an http or https URL")?;
-        self.target("derms", base, self.vars.text("DERMS_SECRET")?, self.vars.number("DERMS_RATE")?)
+        Ok(self.target(System::Derms, base, self.vars.text("DERMS_SECRET")?, self.vars.number("DERMS_RATE")?))
     }
 
     /// Acknowledging to the DERMS.
@@ -171,7 +173,7 @@ impl<'a> Wiring<'a> {
     /// [`BadVar`]
     pub fn dacs(&self) -> Result<TargetClient, BadVar> {
         let base = self.vars.parsed("DACS_URL", "an http or https URL")?;
-        self.target("dacs", base, self.vars.text("DACS_SECRET")?, self.vars.number("DACS_RATE")?)
+        Ok(self.target(System::Dacs, base, self.vars.text("DACS_SECRET")?, self.vars.number("DACS_RATE")?))
     }
 
     /// Calls to DACS that one instance makes side by side at most.
@@ -270,12 +272,25 @@ impl<'a> Wiring<'a> {
         ExceptionCode::new(category, number).map_err(|_| BadVar::Malformed { name, wanted })
     }
 
-    fn target(&self, name: &'static str, base: BaseUrl, secret: String, rate: u32) -> Result<TargetClient, BadVar> {
-        let vault = Arc::new(SecretVault::new(self.clients, secret));
-        let http = HttpTarget::new(name, base, vault, self.clients.web.clone(), self.clock.clone());
-        let pacer = Pacer::new(self.ledger.clone(), name, rate, owner(self.flow, &*self.clock));
-        let ports = (self.clock.clone(), self.notifier.clone());
-        Ok(TargetClient::new(name, Arc::new(http), pacer, ports, CALL_TIMEOUT))
+    /// The neighbour that the variables describe, and those of the lookup Targets (IAM: `target#<system>*` in the ledger, and
+    /// secrets that begin with the parameter `TargetSecrets` and the system).
+    fn target(&self, system: System, base: BaseUrl, secret: String, rate: u32) -> TargetClient {
+        let dial = Dial {
+            clients: self.clients.clone(),
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+            notifier: self.notifier.clone(),
+            owner: owner(self.flow, &*self.clock),
+        };
+        let (name, ledger) = (system.as_str(), self.ledger.clone());
+        let default = dial.client(name, (system, name), (base, secret), rate);
+        let connect = move |target: &Target| {
+            let base: BaseUrl =
+                target.url.parse().map_err(|fault| Transient::because("reading lookup Targets", fault))?;
+            let rate_key = format!("{name}#{}", target.name);
+            Ok(dial.client(&target.name, (system, &rate_key), (base, target.secret.clone()), target.rate))
+        };
+        default.beside(Installations::new(ledger, Box::new(connect)))
     }
 
     fn lookups(&self, names: &'static [&'static str]) -> Result<LookupBook, BadVar> {
@@ -329,6 +344,32 @@ impl<'a> Wiring<'a> {
     #[must_use]
     pub fn telemetry(&self) -> Arc<dyn Telemetry> {
         Arc::new(EmfTelemetry::stdout(self.clock.clone()))
+    }
+}
+
+/// Makes clients of neighbours.
+struct Dial {
+    clients: Clients,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
+    notifier: Arc<dyn Notifier>,
+    owner: String,
+}
+
+impl Dial {
+    /// The installation `name` of a system, whose rate is kept under `rate_key`.
+    fn client(
+        &self,
+        name: &str,
+        (system, rate_key): (System, &str),
+        (base, secret): (BaseUrl, String),
+        rate: u32,
+    ) -> TargetClient {
+        let vault = Arc::new(SecretVault::new(&self.clients, secret));
+        let http = HttpTarget::new(system.as_str(), base, vault, self.clients.web.clone(), self.clock.clone());
+        let pacer = Pacer::new(self.ledger.clone(), rate_key, rate, self.owner.clone());
+        let ports = (self.clock.clone(), self.notifier.clone());
+        TargetClient::new(name, Arc::new(http), pacer, ports, CALL_TIMEOUT)
     }
 }
 

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 pub use update_aggregator::UpdateAggregator;
 
-use crate::derms_message::{DermsMessage, DermsRequest, Method, Synchronization};
+use crate::derms_message::{DermsMessage, DermsRequest, Destination, Method, Synchronization};
 use crate::ids::{AggregatorId, HeadEndSystem, ProgramCode, SyncRequestId};
 use crate::json::{Document, Grammar, Problem, Text};
 use crate::lookups::{Lookups, Miss};
@@ -212,6 +212,10 @@ impl DermsMessage for Aggregator {
 
     fn ordering_key(&self) -> String {
         self.aggregator_id.to_string()
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        Destination::Every
     }
 
     fn request<'a>(&'a self, lookups: &'a Lookups) -> Result<DermsRequest<UpdateAggregator<'a>>, Miss> {

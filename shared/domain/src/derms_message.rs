@@ -36,11 +36,27 @@ pub trait DermsMessage: Sized {
     /// What is kept in order (contracts.md §2).
     fn ordering_key(&self) -> String;
 
+    /// Which of several DERMS it is for (contracts.md §7).
+    fn destination(&self) -> Destination<'_> {
+        Destination::Default
+    }
+
     /// The call to the DERMS, in its codes.
     ///
     /// # Errors
     /// A [`Miss`], which is the reason of a business error.
     fn request<'a>(&'a self, lookups: &'a Lookups) -> Result<DermsRequest<Self::Body<'a>>, Miss>;
+}
+
+/// Which of several DERMS a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination<'a> {
+    /// The one of this part of the utility, by lookup Routing.
+    Division(Option<&'a str>),
+    /// Each of them.
+    Every,
+    /// The one that the stack's parameters describe.
+    Default,
 }
 
 /// A message whose acknowledgement is told to a sync request (flows 2, 3 and 5).

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::derms_message::{DermsMessage, DermsRequest, Method, device_order};
+use crate::derms_message::{DermsMessage, DermsRequest, Destination, Method, device_order};
 use crate::enrollment_sync::LONGEST_TEXT;
 use crate::ids::{CommunicationId, Division, HeadEndSystem, NicId};
 use crate::json::{Document, Grammar, Object, Problem, Text};
@@ -74,6 +74,10 @@ impl DermsMessage for StatusCheck {
 
     fn ordering_key(&self) -> String {
         device_order(&self.head_end_system, &self.nic_id)
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        Destination::Division(self.division.as_ref().map(Division::as_str))
     }
 
     fn request<'a>(&'a self, lookups: &'a Lookups) -> Result<DermsRequest<StatusRequest<'a>>, Miss> {

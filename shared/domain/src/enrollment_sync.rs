@@ -25,7 +25,7 @@ use serde::Serialize;
 
 pub use enroll_request::EnrollRequest;
 
-use crate::derms_message::{DermsMessage, DermsRequest, Method, Synchronization};
+use crate::derms_message::{DermsMessage, DermsRequest, Destination, Method, Synchronization};
 use crate::ids::{
     CisAccountId, CisPersonId, CisPremiseId, CisServicePointId, ContactId, DeviceId, DeviceLocationId, Division,
     HeadEndSystem, NicId, ServicePointId, SubscriptionId, SyncRequestId,
@@ -237,6 +237,10 @@ impl DermsMessage for EnrollmentSync {
 
     fn ordering_key(&self) -> String {
         self.subscription.subscription_id.to_string()
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        Destination::Division(self.location.division.as_ref().map(Division::as_str))
     }
 
     fn request<'a>(&'a self, lookups: &'a Lookups) -> Result<DermsRequest<EnrollRequest<'a>>, Miss> {

@@ -30,6 +30,12 @@ impl Flow {
         FLOWS.iter().find(|flow| flow.name == name)
     }
 
+    /// The flow whose messages this one answers; itself if it answers none.
+    #[must_use]
+    pub fn answers(name: &str) -> &str {
+        FLOWS.iter().find(|flow| flow.answered_by == Some(name)).map_or(name, |flow| flow.name)
+    }
+
     /// Whether the key of its messages is a sync request of the program system, which hears what became of it
     /// (contracts.md §2: flows 2, 3 and 5).
     #[must_use]

@@ -223,6 +223,40 @@ impl Lookups {
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.targets.iter().find(|target| target.name == name)
     }
+
+    /// Whether there are targets beside those that the stack's parameters describe, or instead of them.
+    pub fn has_targets(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
+    /// The program system of what a DERMS installation sends.
+    ///
+    /// # Errors
+    /// A [`Miss`] when Routing has no row for it.
+    pub fn dacs_of(&self, drms_instance_id: Option<&str>) -> Result<&str, Miss> {
+        self.routing.target(RouteBy::DrmsInstanceId, drms_instance_id)
+    }
+
+    /// The DERMS of a part of the utility.
+    ///
+    /// # Errors
+    /// A [`Miss`] when Routing has no row for it.
+    pub fn derms_of(&self, division: Option<&str>) -> Result<&str, Miss> {
+        self.routing.target(RouteBy::Division, division)
+    }
+
+    /// The DERMS that calls itself so, as it is named in Targets; else the one that the stack's parameters describe.
+    pub fn derms_called<'a>(&self, drms_instance_id: Option<&'a str>) -> &'a str {
+        let listed = |name: &&str| self.target(name).is_some_and(|target| target.kind == System::Derms);
+        drms_instance_id.filter(listed).unwrap_or(System::Derms.as_str())
+    }
+
+    /// Every DERMS: the one that the stack's parameters describe, and those of Targets.
+    pub fn every_derms(&self) -> Vec<&str> {
+        let default = System::Derms.as_str();
+        let others = self.targets.iter().filter(|target| target.kind == System::Derms && target.name != default);
+        std::iter::once(default).chain(others.map(|target| target.name.as_str())).collect()
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 pub use update_program::UpdateProgram;
 
-use crate::derms_message::{DermsMessage, DermsRequest, Method, Synchronization};
+use crate::derms_message::{DermsMessage, DermsRequest, Destination, Method, Synchronization};
 use crate::duration::Length;
 use crate::ids::{Division, RuleId, SyncRequestId};
 use crate::json::{Document, Grammar, Problem, Text};
@@ -162,6 +162,10 @@ impl DermsMessage for ProgramRules {
 
     fn ordering_key(&self) -> String {
         self.program.id.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        Destination::Division(self.division.as_ref().map(Division::as_str))
     }
 
     fn request<'a>(&'a self, lookups: &'a Lookups) -> Result<DermsRequest<UpdateProgram<'a>>, Miss> {

@@ -173,7 +173,7 @@ async fn give_up_message(
     let Seen { value: mut message, rev } = seen;
     let mut reason = "given up: its function has not dealt with it for longer than the retry limit".to_owned();
     if flow.carries_sync_requests()
-        && let Err(refused) = tell_dacs(kit, &message, &reason, invocation).await?
+        && let Err(refused) = tell_dacs(kit, (flow, &message), &reason, invocation).await?
     {
         reason = format!("{reason}; DACS was not told: {refused}");
     }
@@ -199,13 +199,13 @@ async fn give_up_message(
 /// The sync request of the message, whose key is its id, turns to Error; or why DACS does not take that.
 async fn tell_dacs(
     kit: &DeadLetterKit,
-    message: &Message,
+    (flow, message): (&Flow, &Message),
     reason: &str,
     invocation: &Invocation,
 ) -> Result<Result<(), String>, Transient> {
     let Ok(id) = message.key.parse() else { return Ok(Err("its key is no sync request".into())) };
     let ack = SyncAck::given_up(id, reason.to_owned());
-    let context = Context { invocation, correlation: &message.correlation, attempt: &message.key };
+    let context = Context { flow: flow.name, invocation, correlation: &message.correlation, attempt: &message.key };
     match kit.acks.acknowledge(&ack, &context).await {
         Ok(_) => Ok(Ok(())),
         Err(Failure::Rejected(refused)) => Ok(Err(refused.reason)),

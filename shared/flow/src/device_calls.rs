@@ -20,8 +20,21 @@ use crate::target::TargetClient;
 use crate::trigger::Invocation;
 use crate::{Failure, Rejected, Transient};
 
-/// The lookups that reading the program system's answers needs.
-pub const LOOKUPS: &[&str] = &["DacsMessages"];
+/// The lookups that reading the program system's answers needs, and choosing among several.
+pub const LOOKUPS: &[&str] = &["DacsMessages", "Routing", "Targets"];
+
+/// What the envelope of a file calls the DERMS that it comes from.
+pub const DRMS_INSTANCE_ID: &str = "drms-instance-id";
+
+/// The program system of the DERMS that a file comes from: the same one for all of it, by the lookups that it began with.
+///
+/// # Errors
+/// [`Failure::Rejected`] when the lookups have none.
+pub async fn dacs_of(dacs: &TargetClient, lookups: &LookupBook, run: &Run) -> Result<TargetClient, Failure> {
+    let lookups = lookups.at(&run.lookups).await?;
+    let name = lookups.dacs_of(run.envelope.get(DRMS_INSTANCE_ID).map(String::as_str));
+    dacs.installation(name.map_err(|miss| Rejected::new(run.source.key.clone(), miss.to_string()))?, &lookups)
+}
 
 /// Writes the body of a call for rows of one group, whose keys end in head-end and NIC id.
 ///
@@ -33,7 +46,7 @@ pub type WriteBody = dyn Fn(&Run, &[CallRow]) -> Result<Vec<u8>, Rejected> + Sen
 pub struct DeviceCalls {
     /// The program system.
     pub dacs: TargetClient,
-    /// The lookup DacsMessages.
+    /// The lookups of [`LOOKUPS`].
     pub lookups: LookupBook,
     /// Where the call is, after the base URL.
     pub path: &'static str,
@@ -52,7 +65,8 @@ impl CallTarget for DeviceCalls {
         let payload = Payload::Json(Bytes::from((self.write)(run, rows)?));
         let correlation = run.correlation.clone();
         let call = Call { method: Method::Post, path: self.path.into(), payload, correlation };
-        let answer = self.dacs.call(&call, invocation.deadline).await?;
+        let dacs = dacs_of(&self.dacs, &self.lookups, run).await?;
+        let answer = dacs.call(&call, invocation.deadline).await?;
         let lookups = self.lookups.current().await?;
         let verdict = |number: Option<u32>| lookups.dacs_messages().verdict(number);
         match participation::read_answer(answer.status, &answer.body, &verdict) {

@@ -7,7 +7,7 @@ use domain::device_status::{DeviceStatusAck, RESPONSE_PATH};
 use crate::lookups::LookupBook;
 use crate::message::Context;
 use crate::ports::{Call, Method, Payload};
-use crate::sync_ack::{Acknowledged, tell};
+use crate::sync_ack::{Acknowledged, dacs_of, tell};
 use crate::target::TargetClient;
 use crate::{Failure, Transient};
 
@@ -15,7 +15,7 @@ use crate::{Failure, Transient};
 pub struct StatusAnswers {
     /// DACS.
     pub dacs: TargetClient,
-    /// The lookup DacsMessages.
+    /// The lookups DacsMessages, Routing and Targets.
     pub lookups: LookupBook,
 }
 
@@ -29,6 +29,8 @@ impl StatusAnswers {
         let payload = Payload::Json(Bytes::from(body));
         let correlation = context.correlation.to_owned();
         let call = Call { method: Method::Post, path: RESPONSE_PATH.into(), payload, correlation };
-        tell(&self.dacs, &self.lookups, (ack.dacs_message_id.as_str(), &call), context.invocation).await
+        let id = ack.dacs_message_id.as_str();
+        let dacs = dacs_of(&self.dacs, &self.lookups, (id, context)).await?;
+        tell(&dacs, &self.lookups, (id, &call), context.invocation).await
     }
 }

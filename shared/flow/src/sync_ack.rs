@@ -3,8 +3,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::flows::Flow;
 use domain::json::{Document, Problem};
 use domain::layout::RowFault;
+use domain::lookups::Lookups;
 use domain::sync_ack::SyncAck;
 use domain::sync_request::{self, DacsCall, DacsRelease, ExceptionCode, Refusal};
 
@@ -19,8 +21,8 @@ use crate::target::TargetClient;
 use crate::trigger::Invocation;
 use crate::{Failure, Rejected, Transient};
 
-/// The lookups that reading DACS's answers needs.
-pub const LOOKUPS: &[&str] = &["DacsMessages"];
+/// The lookups that reading DACS's answers needs, and choosing among several.
+pub const LOOKUPS: &[&str] = &["DacsMessages", "Routing", "Targets"];
 
 /// Acknowledges sync requests of DACS.
 pub struct SyncRequestAcks {
@@ -58,16 +60,41 @@ impl SyncRequestAcks {
         };
         let payload = Payload::Json(Bytes::from(body));
         let call = Call { method, path: wanted.path, payload, correlation: context.correlation.to_owned() };
-        self.send(ack.dacs_message_id.as_str(), &call, context.invocation).await
+        let id = ack.dacs_message_id.as_str();
+        let dacs = dacs_of(&self.dacs, &self.lookups, (id, context)).await?;
+        tell(&dacs, &self.lookups, (id, &call), context.invocation).await
     }
 
-    /// Makes `call`, which acknowledges sync request `id`.
+    /// Makes `call`, which acknowledges sync request `id` that no DERMS was told of.
     ///
     /// # Errors
     /// [`Failure::Rejected`] when DACS refuses it for good; "not yet" is transient.
     pub async fn send(&self, id: &str, call: &Call, invocation: &Invocation) -> Result<Acknowledged, Failure> {
-        tell(&self.dacs, &self.lookups, (id, call), invocation).await
+        let dacs = dacs_beside(&self.dacs, None, (id, &*self.lookups.current().await?))?;
+        tell(&dacs, &self.lookups, (id, call), invocation).await
     }
+}
+
+/// The DACS that waits for what becomes of its message `id`: the one beside the DERMS that the message went to. "Acks follow
+/// their outbound message" (contracts.md §7).
+pub(crate) async fn dacs_of(
+    dacs: &TargetClient,
+    lookups: &LookupBook,
+    (id, context): (&str, &Context<'_>),
+) -> Result<TargetClient, Failure> {
+    let lookups = lookups.current().await?;
+    let derms = dacs.went_to(Flow::answers(context.flow), id, &lookups).await?;
+    dacs_beside(dacs, derms.as_deref(), (id, &lookups))
+}
+
+/// The DACS that Routing puts beside `derms`.
+fn dacs_beside(
+    dacs: &TargetClient,
+    derms: Option<&str>,
+    (id, lookups): (&str, &Lookups),
+) -> Result<TargetClient, Failure> {
+    let name = lookups.dacs_of(derms).map_err(|miss| Rejected::new(id, miss.to_string()))?;
+    dacs.installation(name, lookups)
 }
 
 /// Makes `call` to DACS, which tells it something about `id` and may have been made before.

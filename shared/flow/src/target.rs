@@ -1,6 +1,7 @@
 //! Calls to a neighbour: paced by the rate that all functions share, retried, never begun so late that they could
 //! outlive the invocation.
 
+mod installations;
 mod pacer;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use installations::{Connect, Installations, LOOKUPS, Routed};
 pub use pacer::Pacer;
 
 use crate::Transient;
@@ -22,27 +24,35 @@ const QUICK_RETRIES: u32 = 3;
 /// A neighbour, as the flows call it.
 #[derive(Clone)]
 pub struct TargetClient {
-    name: &'static str,
+    name: Arc<str>,
     target: Arc<dyn Target>,
     pacer: Arc<Pacer>,
     clock: Arc<dyn Clock>,
     notifier: Arc<dyn Notifier>,
     timeout: Duration,
     told_of_refusal: Arc<AtomicBool>,
+    installations: Option<Arc<Installations>>,
 }
 
 impl TargetClient {
-    /// The neighbour `name` (`dacs`, `derms`), whose calls end after `timeout`.
+    /// The neighbour `name` (`dacs`, `derms`, or as Targets calls it), whose calls end after `timeout`.
     #[must_use]
     pub fn new(
-        name: &'static str,
+        name: &str,
         target: Arc<dyn Target>,
         pacer: Pacer,
         (clock, notifier): (Arc<dyn Clock>, Arc<dyn Notifier>),
         timeout: Duration,
     ) -> Self {
         let told_of_refusal = Arc::new(AtomicBool::new(false));
-        Self { name, target, pacer: Arc::new(pacer), clock, notifier, timeout, told_of_refusal }
+        let (name, pacer) = (Arc::from(name), Arc::new(pacer));
+        Self { name, target, pacer, clock, notifier, timeout, told_of_refusal, installations: None }
+    }
+
+    /// The same neighbour, which has other installations too.
+    #[must_use]
+    pub fn beside(self, installations: Installations) -> Self {
+        Self { installations: Some(Arc::new(installations)), ..self }
     }
 
     /// The same neighbour, with the same rate, for calls that end after `timeout`.

@@ -12,8 +12,9 @@ use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::derms_message::{self, DermsMessage, Synchronization};
+use domain::derms_message::{self, DermsMessage, Destination, Synchronization};
 use domain::json::{Document, Problem};
+use domain::lookups::Lookups;
 use domain::msg_ack::{MsgAck, ResponseCode};
 use domain::sync_ack::SyncAck;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use crate::lookups::LookupBook;
 use crate::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls};
 use crate::ports::{Call, Method, Payload};
 use crate::sync_ack::SyncRequestAcks;
-use crate::target::TargetClient;
+use crate::target::{Routed, TargetClient};
 use crate::{Failure, Rejected, Transient};
 
 /// Which message a body is.
@@ -61,34 +62,83 @@ pub enum Said {
     Later,
 }
 
+impl Said {
+    /// Of the answers of several, the heaviest counts: a refusal, then one that is still to come.
+    fn weight(&self) -> u8 {
+        match self {
+            Self::Now(ack) if ack.worst().is_success() => 0,
+            Self::Later => 1,
+            Self::Now(_) => 2,
+        }
+    }
+}
+
 impl Derms {
-    /// Makes the call that `message` becomes. A FAILURE is the DERMS's machinery's, and is retried (contracts.md §5).
+    /// Makes the call that `message` becomes, to the DERMS that it is for. A FAILURE is the DERMS's machinery's, and is
+    /// retried (contracts.md §5). Of several, the worst answer counts, and one that comes later for more than a good one.
     ///
     /// # Errors
     /// [`Failure::Rejected`] when a lookup lacks a value, or the DERMS refuses the form of the call.
     pub async fn tell<M: DermsMessage>(&self, message: &M, context: &Context<'_>) -> Result<Said, Failure> {
-        let call = self.call(message, context).await?;
-        let answer = self.target.call(&call, context.invocation.deadline).await?;
-        match answer.status {
-            200 => now(&answer.body),
-            202 => Ok(Said::Later),
-            400..500 => Err(Rejected::new(message.message_key(), answer.refusal("the DERMS")).into()),
-            status => Err(Transient::new(format!("the DERMS answered {status} to {}", call.path)).into()),
+        let lookups = self.lookups.current().await?;
+        let call = call(message, &lookups, context)?;
+        let (mut said, mut refused) = (Said::Later, None);
+        for (place, derms) in self.destinations(message, &lookups, context).await?.iter().enumerate() {
+            match self.ask(derms, &call, (&message.message_key(), context)).await {
+                Ok(one) if place == 0 || one.weight() > said.weight() => said = one,
+                Ok(_) => {}
+                Err(Failure::Rejected(reason)) => refused = Some(reason),
+                Err(fault) => return Err(fault),
+            }
+        }
+        refused.map_or(Ok(said), |reason| Err(reason.into()))
+    }
+
+    async fn destinations<M: DermsMessage>(
+        &self,
+        message: &M,
+        lookups: &Lookups,
+        context: &Context<'_>,
+    ) -> Result<Vec<TargetClient>, Failure> {
+        match message.destination() {
+            Destination::Default => Ok(vec![self.target.clone()]),
+            Destination::Every => {
+                lookups.every_derms().into_iter().map(|name| self.target.installation(name, lookups)).collect()
+            }
+            Destination::Division(division) => {
+                let (flow, key) = (context.flow, message.message_key());
+                let routed = Routed { flow, key: &key, attempt: context.attempt };
+                Ok(vec![self.target.routed(routed, lookups, |lookups| lookups.derms_of(division)).await?])
+            }
         }
     }
 
-    async fn call<M: DermsMessage>(&self, message: &M, context: &Context<'_>) -> Result<Call, Failure> {
-        let lookups = self.lookups.current().await?;
-        let request = message.request(&lookups);
-        let request = request.map_err(|miss| Rejected::new(message.message_key(), miss.to_string()))?;
-        let body = serde_json::to_vec(&request.body).map_err(|e| Transient::because("writing the message", e))?;
-        let method = match request.method {
-            derms_message::Method::Post => Method::Post,
-            derms_message::Method::Put => Method::Put,
-        };
-        let payload = Payload::Json(Bytes::from(body));
-        Ok(Call { method, path: request.path, payload, correlation: context.correlation.to_owned() })
+    async fn ask(
+        &self,
+        derms: &TargetClient,
+        call: &Call,
+        (key, context): (&str, &Context<'_>),
+    ) -> Result<Said, Failure> {
+        let answer = derms.call(call, context.invocation.deadline).await?;
+        match answer.status {
+            200 => now(&answer.body),
+            202 => Ok(Said::Later),
+            400..500 => Err(Rejected::new(key, answer.refusal("the DERMS")).into()),
+            status => Err(Transient::new(format!("the DERMS answered {status} to {}", call.path)).into()),
+        }
     }
+}
+
+fn call<M: DermsMessage>(message: &M, lookups: &Lookups, context: &Context<'_>) -> Result<Call, Failure> {
+    let request = message.request(lookups);
+    let request = request.map_err(|miss| Rejected::new(message.message_key(), miss.to_string()))?;
+    let body = serde_json::to_vec(&request.body).map_err(|e| Transient::because("writing the message", e))?;
+    let method = match request.method {
+        derms_message::Method::Post => Method::Post,
+        derms_message::Method::Put => Method::Put,
+    };
+    let payload = Payload::Json(Bytes::from(body));
+    Ok(Call { method, path: request.path, payload, correlation: context.correlation.to_owned() })
 }
 
 fn now(body: &[u8]) -> Result<Said, Failure> {

@@ -65,6 +65,18 @@ pub enum System {
     Ouai,
 }
 
+impl System {
+    /// Its key (contracts.md §1), which is also the name of the installation that the stack's parameters describe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dacs => "dacs",
+            Self::Derms => "derms",
+            Self::Ouai => "ouai",
+        }
+    }
+}
+
 impl std::str::FromStr for System {
     type Err = String;
 

@@ -74,7 +74,9 @@ pub struct Miss {
 }
 
 impl Miss {
-    pub(super) fn new(lookup: &'static str, value: &str) -> Self {
+    /// `lookup` has no entry for `value`.
+    #[must_use]
+    pub fn new(lookup: &'static str, value: &str) -> Self {
         Self { lookup, value: excerpt(value) }
     }
 

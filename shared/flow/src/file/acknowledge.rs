@@ -24,6 +24,7 @@ use super::reader::Line;
 use super::rejects::{self, RejectedRecord};
 use crate::Failure;
 use crate::derms_ack::DermsAcks;
+use crate::device_calls::DRMS_INSTANCE_ID;
 use crate::ledger::run::{Run, RunState};
 
 /// Up to so many rows, every record is in the acknowledgement.
@@ -51,7 +52,12 @@ pub struct AckFile {
 pub(super) async fn acknowledge(attempt: &mut Attempt<'_>, ack: &AckFile, state: RunState) -> Result<(), Halt> {
     let Some(code) = code(&attempt.run, state) else { return Ok(()) };
     let message = message(attempt, ack, (state, code)).await?;
-    match ack.acks.send(&message, &attempt.run.correlation, attempt.invocation()).await {
+    let (source, lookups) = (attempt.run.envelope.get(DRMS_INSTANCE_ID), attempt.lookups().await?);
+    let sent = match ack.acks.of(source.map(String::as_str), &lookups) {
+        Ok(acks) => acks.send(&message, &attempt.run.correlation, attempt.invocation()).await,
+        Err(failure) => Err(failure),
+    };
+    match sent {
         Ok(()) => Ok(()),
         Err(Failure::Rejected(refused)) => {
             attempt.run.reason = Some(format!("its source does not take the acknowledgement: {}", refused.reason));

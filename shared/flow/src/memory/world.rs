@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::lookups::Target;
 use domain::sync_request::{DacsRelease, ExceptionCode};
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use crate::lookups::LookupBook;
 use crate::message::{BodyStore, Context, MessageKit};
 use crate::ports::{Clock, Notifier, ObjectRef, Source};
 use crate::sync_ack::SyncRequestAcks;
-use crate::target::{Pacer, TargetClient};
+use crate::target::{Installations, Pacer, TargetClient};
 use crate::trigger::{Delivery, Invocation, Reply, Trigger};
 use crate::watch::{WatchKit, WatchLimits};
 
@@ -182,6 +183,24 @@ impl World {
         TargetClient::new(name, Arc::new(target), pacer, ports, Duration::from_secs(20))
     }
 
+    /// The same, with other installations by their names in Targets.
+    #[must_use]
+    pub fn targets(&self, name: &'static str, target: Targets, others: &[(&'static str, Targets)]) -> TargetClient {
+        self.target(name, target).beside(self.installations(others))
+    }
+
+    /// Installations by their names in Targets.
+    #[must_use]
+    pub fn installations(&self, others: &[(&'static str, Targets)]) -> Installations {
+        let (world, others) = (self.clone(), others.to_vec());
+        let connect = move |row: &Target| {
+            let other = others.iter().find(|(name, _)| *name == row.name);
+            let client = other.map(|(name, target)| world.target(name, target.clone()));
+            client.ok_or_else(|| Transient::new("no such installation"))
+        };
+        Installations::new(self.ledger(), Box::new(connect))
+    }
+
     /// Acknowledging sync requests of a DACS of `release`; `lookups` has [`crate::sync_ack::LOOKUPS`].
     #[must_use]
     pub fn sync_request_acks(&self, lookups: &LookupBook, release: DacsRelease, dacs: Targets) -> SyncRequestAcks {
@@ -203,7 +222,7 @@ impl World {
     /// What the calls for a message are made with, within `invocation`.
     #[must_use]
     pub fn context<'a>(&self, invocation: &'a Invocation) -> Context<'a> {
-        Context { invocation, correlation: &invocation.correlation, attempt: "message#1" }
+        Context { flow: "test", invocation, correlation: &invocation.correlation, attempt: "message#1" }
     }
 
     /// The notification that S3 sends for `object`, as the queue delivers it.

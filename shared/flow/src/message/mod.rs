@@ -185,6 +185,8 @@ pub(crate) async fn newer_delivered(
 /// What a call needs to know beside the body.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
+    /// The flow.
+    pub flow: &'a str,
     /// The invocation: its deadline ends all calls.
     pub invocation: &'a Invocation,
     /// The correlation id that goes with the calls.

@@ -193,7 +193,7 @@ impl<'a> Work<'a> {
 
     fn context(&self) -> Context<'_> {
         let (correlation, attempt) = (self.message.correlation.as_str(), self.attempt.as_str());
-        Context { invocation: self.invocation, correlation, attempt }
+        Context { flow: self.kit.flow, invocation: self.invocation, correlation, attempt }
     }
 
     /// It is not delivered any more, and its source hears of that as of every refusal; unless it had been taken before

@@ -46,7 +46,7 @@ pub async fn work_nudges(
     for delivery in deliveries {
         let Some(nudge) = StageNudge::read(&delivery.body) else { continue };
         let (correlation, attempt) = (invocation.correlation.as_str(), delivery.message_id.as_str());
-        let context = Context { invocation, correlation, attempt };
+        let context = Context { flow: kit.flow, invocation, correlation, attempt };
         let delay = match look(kit, stages, &nudge, &context).await {
             Ok(None) => continue,
             Ok(Some(delay)) => delay,

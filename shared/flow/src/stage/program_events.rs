@@ -1,7 +1,7 @@
 //! The calls to the program system.
 
 use bytes::Bytes;
-use domain::ids::ProgramCode;
+use domain::ids::{DrmsInstanceId, ProgramCode};
 use domain::lookups::Lookups;
 use domain::participation;
 use domain::program_event::{Action, Answer, CREATE, Create, LIFECYCLE, Lifecycle, is_there, read_answer};
@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use super::bring::Due;
 use super::note::Told;
-use crate::Transient;
 use crate::ledger::stage::{EventCanceled, Stage};
 use crate::lookups::LookupBook;
 use crate::message::Context;
 use crate::ports::{self, Call, Method, Payload};
-use crate::target::TargetClient;
+use crate::target::{Routed, TargetClient};
+use crate::{Failure, Rejected, Transient};
 
 /// The program events of DACS.
 pub struct ProgramEvents {
@@ -24,13 +24,13 @@ pub struct ProgramEvents {
     pub dacs: TargetClient,
     /// Its release, which decides how a stage is named.
     pub release: DacsRelease,
-    /// The lookups DacsMessages and Program.
+    /// The lookups of [`ProgramEvents::LOOKUPS`].
     pub lookups: LookupBook,
 }
 
 impl ProgramEvents {
     /// The lookups that it reads.
-    pub const LOOKUPS: &[&str] = &["DacsMessages", "Program"];
+    pub const LOOKUPS: &[&str] = &["DacsMessages", "Program", "Routing", "Targets"];
 
     /// Brings the program event of `stage` to the status that is due.
     pub(super) async fn tell(
@@ -41,18 +41,25 @@ impl ProgramEvents {
         context: &Context<'_>,
     ) -> Result<Told, Transient> {
         let lookups = self.lookups.current().await?;
+        let dacs = match self.dacs_of(stage, &lookups).await {
+            Ok(dacs) => dacs,
+            Err(Failure::Rejected(Rejected { reason, .. })) => {
+                return Ok(Told::Refused(Refused { reason, ground: Ground::Unlisted }));
+            }
+            Err(Failure::Transient(fault)) => return Err(fault),
+        };
         if due.status == StageStatus::Scheduled {
             let program = match external_id(&lookups, &stage.terms.program_code) {
                 Ok(program) => program,
                 Err(reason) => return Ok(Told::Refused(Refused { reason, ground: Ground::Unlisted })),
             };
             let create = Create::new(program, (&stage.event_id, &stage.stage_id), &stage.terms);
-            return self.create(stage, &create, (due, &lookups), context).await;
+            return self.create((&dacs, stage), &create, (due, &lookups), context).await;
         }
         let of_event = canceled.and_then(|canceled| canceled.reason.as_deref());
         let reason = stage.cancel_reason.as_deref().or(of_event);
         let lifecycle = Lifecycle::new(due.status.into(), &stage.stage_id, reason, self.release);
-        let (answer, _) = self.post(LIFECYCLE, &lifecycle, context).await?;
+        let (answer, _) = post(&dacs, LIFECYCLE, &lifecycle, context).await?;
         match read(due.status, &answer, &lookups)? {
             Told::Refused(_) if is_there(&answer.body, due.status) == Some(true) => Ok(Told::Done),
             told => Ok(told),
@@ -63,34 +70,42 @@ impl ProgramEvents {
     /// it says where it is.
     async fn create(
         &self,
-        stage: &Stage,
+        (dacs, stage): (&TargetClient, &Stage),
         create: &Create<'_>,
         (due, lookups): (&Due, &Lookups),
         context: &Context<'_>,
     ) -> Result<Told, Transient> {
-        let (answer, again) = self.post(CREATE, create, context).await?;
+        let (answer, again) = post(dacs, CREATE, create, context).await?;
         let told = read(due.status, &answer, lookups)?;
         if !matches!(told, Told::Refused(_)) || !(again || due.repeated) {
             return Ok(told);
         }
         let probe = Lifecycle::new(Action::Schedule, &stage.stage_id, None, self.release);
-        let (probed, _) = self.post(LIFECYCLE, &probe, context).await?;
+        let (probed, _) = post(dacs, LIFECYCLE, &probe, context).await?;
         let is_there = read(due.status, &probed, lookups)? == Told::Done
             || StageStatus::ALL.into_iter().any(|status| is_there(&probed.body, status) == Some(true));
         Ok(if is_there { Told::Done } else { told })
     }
 
-    async fn post(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-        context: &Context<'_>,
-    ) -> Result<(ports::Answer, bool), Transient> {
-        let body = serde_json::to_vec(body).map_err(|e| Transient::because("writing a call to DACS", e))?;
-        let (path, correlation) = (path.to_owned(), context.correlation.to_owned());
-        let call = Call { method: Method::Post, path, payload: Payload::Json(Bytes::from(body)), correlation };
-        self.dacs.call_repeatedly(&call, context.invocation.deadline).await
+    /// The DACS of the DERMS that the stage comes from: the same one for all its life.
+    async fn dacs_of(&self, stage: &Stage, lookups: &Lookups) -> Result<TargetClient, Failure> {
+        let key = format!("{}#{}", stage.event_id, stage.stage_id);
+        let drms = stage.drms_instance_id.as_ref().map(DrmsInstanceId::as_str);
+        let routed = Routed { flow: "stage", key: &key, attempt: "1" };
+        self.dacs.routed(routed, lookups, |lookups| lookups.dacs_of(drms)).await
     }
+}
+
+async fn post(
+    dacs: &TargetClient,
+    path: &str,
+    body: &impl Serialize,
+    context: &Context<'_>,
+) -> Result<(ports::Answer, bool), Transient> {
+    let body = serde_json::to_vec(body).map_err(|e| Transient::because("writing a call to DACS", e))?;
+    let (path, correlation) = (path.to_owned(), context.correlation.to_owned());
+    let call = Call { method: Method::Post, path, payload: Payload::Json(Bytes::from(body)), correlation };
+    dacs.call_repeatedly(&call, context.invocation.deadline).await
 }
 
 /// What an answer means for `status`. Any other status than those that the contract has: of 4xx the program system will say

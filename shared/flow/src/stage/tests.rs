@@ -68,7 +68,8 @@ impl Bench {
     async fn bring(&self, ask: Ask) -> Result<Brought, Transient> {
         let (event, stage) = ("E-1".parse().unwrap(), "S-1".parse().unwrap());
         let invocation = self.world.invocation("one");
-        let context = Context { invocation: &invocation, correlation: "c-1", attempt: "M#1" };
+        let context =
+            Context { flow: "derms-dacs-event-status", invocation: &invocation, correlation: "c-1", attempt: "M#1" };
         self.stages.bring(&Errand { event: &event, stage: &stage, ask: Some(ask) }, &context).await
     }
 
@@ -263,4 +264,21 @@ async fn in_progress_waits_for_a_running_reservation() {
     assert_eq!(bench.later("M-2", InProgress).await, Duration::from_secs(5), "it may end before it said");
     bench.pass(SignedDuration::from_secs(60));
     assert_eq!(bench.settle(InProgress).await.applied, Some(InProgress));
+}
+
+#[tokio::test]
+async fn a_stage_stays_with_the_dacs_of_its_derms_whatever_routing_says_later() {
+    let mut bench = Bench::new();
+    let north = Dacs::default();
+    let targets = "name,kind,url,secret,rate\ndacs-north,dacs,https://n.example.com,targets/dacs/n,10\n";
+    let routing = |dacs: &str| format!("by,value,target\ndrmsInstanceId,DERMS-1,{dacs}\ndrmsInstanceId,*,dacs\n");
+    bench.world.objects.put(crate::memory::CONFIG, "lookups/Targets.csv", targets);
+    bench.world.objects.put(crate::memory::CONFIG, "lookups/Routing.csv", routing("dacs-north"));
+    let others = [("dacs-north", north.targets())];
+    bench.stages.program_events.dacs = bench.world.targets("dacs", bench.dacs.targets(), &others);
+    bench.settle(StageStatus::Scheduled).await;
+    bench.world.objects.put(crate::memory::CONFIG, "lookups/Routing.csv", routing("dacs"));
+    bench.pass(SignedDuration::from_mins(5));
+    bench.settle(StageStatus::InProgress).await;
+    assert_eq!((bench.dacs.calls(), north.calls()), (0, 2));
 }

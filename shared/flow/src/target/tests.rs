@@ -1,4 +1,5 @@
 mod rate;
+mod routing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -28,6 +28,7 @@ mod missing_acks;
 mod neighbours;
 mod ports;
 mod roles;
+mod routing;
 mod scores;
 mod stages;
 mod support;

@@ -12,7 +12,7 @@ use it::repo::{self, FlowName};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell, RwLock};
 
-use crate::neighbours;
+use crate::{neighbours, routing};
 
 /// Files of the score flow, which takes them one at a time.
 pub static SCORES: Mutex<()> = Mutex::const_new(());
@@ -100,6 +100,7 @@ impl Platform {
     async fn prepare(&self) {
         self.put(self.output("ConfigBucket"), "lookups/Program.csv", PROGRAMS).await;
         self.put(self.output("ConfigBucket"), "lookups/AssetType.csv", ASSET_TYPES).await;
+        routing::prepare(self).await;
         neighbours::subscribe(self).await;
     }
 

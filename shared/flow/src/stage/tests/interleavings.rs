@@ -110,7 +110,8 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<bool, Transient>> + 'a>>;
 async fn work(stages: &Stages, world: &World, message: usize, wanted: Wanted) -> Result<bool, Transient> {
     let invocation = world.invocation(&format!("message-{message}"));
     let by = format!("M-{message}#1");
-    let context = Context { invocation: &invocation, correlation: "c-1", attempt: &by };
+    let context =
+        Context { flow: "derms-dacs-event-status", invocation: &invocation, correlation: "c-1", attempt: &by };
     let event = "E-1".parse().unwrap();
     let asked = match wanted {
         Wanted::Stage(number, status) => {
