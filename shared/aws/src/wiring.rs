@@ -118,14 +118,16 @@ impl<'a> Wiring<'a> {
     /// # Errors
     /// [`BadVar`]
     pub fn dead_letter_kit(&self, lookups: &'static [&'static str]) -> Result<DeadLetterKit, BadVar> {
-        let (clients, stack) = (self.clients.clone(), self.vars.text("STACK")?);
+        let (clients, stack, lookups) = (self.clients.clone(), self.vars.text("STACK")?, self.lookups(lookups)?);
         Ok(DeadLetterKit {
             ledger: self.ledger.clone(),
             notifier: self.notifier.clone(),
             telemetry: self.telemetry(),
             clock: self.clock.clone(),
             queues: Box::new(move |flow| Arc::new(SqsQueue::of_flow(&clients, &stack, flow))),
-            acks: self.sync_request_acks(&self.lookups(lookups)?)?,
+            acks: self.sync_request_acks(&lookups)?,
+            checks: self.status_answers(&lookups)?,
+            derms: self.derms_acks()?,
             retry_limit: self.retry_limit()?,
         })
     }

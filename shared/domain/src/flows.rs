@@ -10,6 +10,17 @@ pub enum Kind {
     Messages,
 }
 
+/// Who waits for what becomes of a message or file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A sync request of the program system, whose id is the message's key (flows 2, 3 and 5).
+    SyncRequest,
+    /// A status check of the program system, whose id is the message's key (flow 18).
+    StatusCheck,
+    /// The DERMS, by `/acks` (flows 4, 9, 11 and 12).
+    Derms,
+}
+
 /// A flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow {
@@ -36,11 +47,21 @@ impl Flow {
         FLOWS.iter().find(|flow| flow.answered_by == Some(name)).map_or(name, |flow| flow.name)
     }
 
-    /// Whether the key of its messages is a sync request of the program system, which hears what became of it
-    /// (contracts.md §2: flows 2, 3 and 5).
+    /// Who hears that something of this flow was given up, where the contract has a negative acknowledgement
+    /// (contracts.md §8).
     #[must_use]
-    pub fn carries_sync_requests(&self) -> bool {
-        matches!(self.name, "dacs-derms-program-rules" | "dacs-derms-aggregators" | "dacs-derms-enrollment-sync")
+    pub fn gives_up_to(&self) -> Option<Source> {
+        match self.name {
+            "dacs-derms-program-rules" | "dacs-derms-aggregators" | "dacs-derms-enrollment-sync" => {
+                Some(Source::SyncRequest)
+            }
+            "dacs-derms-device-status-check" => Some(Source::StatusCheck),
+            "derms-dacs-enrollment-request"
+            | "derms-dacs-event-status"
+            | "derms-dacs-device-reservation"
+            | "derms-dacs-device-outcome" => Some(Source::Derms),
+            _ => None,
+        }
     }
 
     /// The flows of one kind.

@@ -3,7 +3,7 @@
 //!
 //! Giving up is decided by the ledger, never by a receive count. So a letter goes back into its flow's queue while its run
 //! or message is within the retry limit; past that it is given up here, as the flow itself would have: its source is
-//! told, where that is a sync request of DACS, people are told, and it waits for a person as an open matter.
+//! told, where the contract has an acknowledgement for that, people are told, and it waits for a person as an open matter.
 //!
 //! ```text
 //! dead-letter queue ─▶ settled, ended, or unknown to a later attempt ─▶ gone
@@ -11,26 +11,31 @@
 //!                   └▶ past its limit ─▶ source, people ─▶ given-up | failed
 //! ```
 
+mod source;
+
 use std::sync::Arc;
 
 use domain::flows::{FLOWS, Flow, Kind};
-use domain::sync_ack::SyncAck;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use crate::Transient;
+use crate::derms_ack::DermsAcks;
 use crate::file::{ended_notice, give_up, parse_notification};
 use crate::ledger::message::{LastDelivered, Message, MessageState};
 use crate::ledger::open::Open;
 use crate::ledger::run::{Run, RunId};
 use crate::ledger::{Committed, Ledger, Seen};
-use crate::message::Context;
 use crate::ports::{Audience, Clock, Notice, Notifier, Outgoing, Queue, Telemetry, Write};
+use crate::status_answers::StatusAnswers;
 use crate::sync_ack::SyncRequestAcks;
 use crate::trigger::{Delivery, Invocation};
-use crate::{Failure, Transient};
 
 /// A flow that runs would have given up by itself by now.
 const OWN_TIME: SignedDuration = SignedDuration::from_hours(2);
+
+/// Why something is given up here.
+const REASON: &str = "given up: its function has not dealt with it for longer than the retry limit";
 
 /// A message of a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +63,10 @@ pub struct DeadLetterKit {
     pub queues: QueueOf,
     /// DACS's sync requests.
     pub acks: SyncRequestAcks,
+    /// DACS's status checks.
+    pub checks: StatusAnswers,
+    /// The DERMS.
+    pub derms: DermsAcks,
     /// The flows' retry limit.
     pub retry_limit: SignedDuration,
 }
@@ -99,12 +108,12 @@ async fn one(kit: &DeadLetterKit, letter: &DeadLetter, invocation: &Invocation) 
     let flow = flow.ok_or_else(|| Transient::new(format!("{:?} is no flow's queue", letter.queue)))?;
     kit.telemetry.tally(flow.name, "DeadLetters", 1);
     match flow.kind {
-        Kind::Files => file(kit, flow, letter).await,
+        Kind::Files => file(kit, flow, letter, invocation).await,
         Kind::Messages => message(kit, flow, letter, invocation).await,
     }
 }
 
-async fn file(kit: &DeadLetterKit, flow: &Flow, letter: &DeadLetter) -> Result<(), Transient> {
+async fn file(kit: &DeadLetterKit, flow: &Flow, letter: &DeadLetter, invocation: &Invocation) -> Result<(), Transient> {
     // The flow tells people of one that is no notification.
     let arrivals = parse_notification(&letter.delivery.body).unwrap_or_default();
     let mut goes_back = arrivals.is_empty();
@@ -123,8 +132,11 @@ async fn file(kit: &DeadLetterKit, flow: &Flow, letter: &DeadLetter) -> Result<(
             goes_back = true;
             continue;
         }
-        let reason = "given up: its function has not dealt with it for longer than the retry limit";
-        let given_up = give_up(&kit.ledger, flow.name, run, (reason, now)).await?;
+        let mut reason = REASON.to_owned();
+        if let Some(refused) = source::of_file(kit, (flow, &run.value), &reason, invocation).await? {
+            reason = format!("{reason}; its source was not told: {refused}");
+        }
+        let given_up = give_up(&kit.ledger, flow.name, run, (&reason, now)).await?;
         if let Some(notice) = ended_notice(flow.name, &given_up) {
             kit.notifier.notify(&notice).await?;
         }
@@ -171,11 +183,9 @@ async fn give_up_message(
     invocation: &Invocation,
 ) -> Result<(), Transient> {
     let Seen { value: mut message, rev } = seen;
-    let mut reason = "given up: its function has not dealt with it for longer than the retry limit".to_owned();
-    if flow.carries_sync_requests()
-        && let Err(refused) = tell_dacs(kit, (flow, &message), &reason, invocation).await?
-    {
-        reason = format!("{reason}; DACS was not told: {refused}");
+    let mut reason = REASON.to_owned();
+    if let Some(refused) = source::of_message(kit, (flow, &message), &reason, invocation).await? {
+        reason = format!("{reason}; its source was not told: {refused}");
     }
     message.state = MessageState::Failed;
     message.reason = Some(reason.clone());
@@ -193,23 +203,6 @@ async fn give_up_message(
     match kit.ledger.commit(&writes).await? {
         Committed::Yes => Ok(()),
         Committed::LostRace => Err(Transient::new("the message was changed at the same time")),
-    }
-}
-
-/// The sync request of the message, whose key is its id, turns to Error; or why DACS does not take that.
-async fn tell_dacs(
-    kit: &DeadLetterKit,
-    (flow, message): (&Flow, &Message),
-    reason: &str,
-    invocation: &Invocation,
-) -> Result<Result<(), String>, Transient> {
-    let Ok(id) = message.key.parse() else { return Ok(Err("its key is no sync request".into())) };
-    let ack = SyncAck::given_up(id, reason.to_owned());
-    let context = Context { flow: flow.name, invocation, correlation: &message.correlation, attempt: &message.key };
-    match kit.acks.acknowledge(&ack, &context).await {
-        Ok(_) => Ok(Ok(())),
-        Err(Failure::Rejected(refused)) => Ok(Err(refused.reason)),
-        Err(Failure::Transient(fault)) => Err(fault),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::ledger::open::Matter;
 use crate::ledger::run::RunState;
 use crate::memory::{Targets, World};
 use crate::message::tests::{Bench as Messages, Plan};
+use crate::ports::{Call, Payload};
 
 const SYNC: &str = "dacs-derms-enrollment-sync";
 const ACKS: &str = "derms-dacs-enrollment-ack";
@@ -15,7 +16,12 @@ const SCORES: &str = "dacs-derms-device-score";
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn kit(world: &World, dacs: &Targets) -> DeadLetterKit {
+    with_derms(world, dacs, &Targets::answering(200, ""))
+}
+
+fn with_derms(world: &World, dacs: &Targets, derms: &Targets) -> DeadLetterKit {
     let queue = world.queue.clone();
+    let lookups = world.lookups("error-handler", crate::sync_ack::LOOKUPS);
     DeadLetterKit {
         ledger: world.ledger(),
         notifier: Arc::new(world.notices.clone()),
@@ -26,8 +32,10 @@ fn kit(world: &World, dacs: &Targets) -> DeadLetterKit {
             dacs: world.target("dacs", dacs.clone()),
             release: "25.4".parse().unwrap(),
             exception: ExceptionCode::new(90_000, 1).unwrap(),
-            lookups: world.lookups("error-handler", crate::sync_ack::LOOKUPS),
+            lookups: lookups.clone(),
         },
+        checks: StatusAnswers { dacs: world.target("dacs", dacs.clone()), lookups },
+        derms: DermsAcks { derms: world.target("derms", derms.clone()) },
         retry_limit: SignedDuration::from_hours(24),
     }
 }
@@ -186,4 +194,75 @@ async fn a_file_that_was_never_registered_goes_back_and_one_past_its_limit_is_gi
     assert_eq!(bench.world.open(SCORES), [(Matter::GivenUp, run.id.to_string())]);
     assert!(subjects(&bench.world).contains(&format!("{SCORES}: file given-up")));
     assert_eq!(bench.send(&second).await, crate::file::Next::Settled(RunState::Delivered));
+}
+
+/// What a neighbour was told, in order: the path, and the JSON.
+fn told(targets: &Targets) -> Vec<(String, serde_json::Value)> {
+    let body = |call: &Call| match &call.payload {
+        Payload::Json(bytes) => serde_json::from_slice(bytes).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    targets.calls().iter().map(|call| (call.path.clone(), body(call))).collect()
+}
+
+#[tokio::test]
+async fn the_derms_hears_that_its_message_is_given_up_and_dacs_that_its_status_check_is() {
+    for (flow, of_derms) in [
+        ("derms-dacs-enrollment-request", true),
+        ("derms-dacs-event-status", true),
+        ("dacs-derms-device-status-check", false),
+        ("dacs-derms-event-opt-out", false),
+    ] {
+        let bench = Messages::of(flow, World::new("2026-07-01T10:00:00Z".parse().unwrap()));
+        let (dacs, derms) = (Targets::answering(200, "{}"), Targets::answering(200, "{}"));
+        bench.post("m1", "s1", 1).await;
+        let letter = DeadLetter { queue: format!("prod-{flow}-dlq.fifo"), delivery: lost(&bench.world) };
+        bench.world.clock.advance(27 * HOUR);
+        let kit = with_derms(&bench.world, &dacs, &derms);
+        assert_eq!(
+            deal_with(&kit, &[letter], &bench.world.invocation("handler")).await,
+            Vec::<String>::new(),
+            "{flow}"
+        );
+        assert_eq!(bench.message("m1").state, MessageState::Failed, "{flow}");
+        let (to_dacs, to_derms) = (told(&dacs), told(&derms));
+        if of_derms {
+            let ack = &to_derms[0].1["MsgAck"];
+            let responses = &ack["responses"]["response"];
+            assert_eq!((to_derms.len(), to_dacs.len(), to_derms[0].0.as_str()), (1, 0, "/acks"), "{flow}");
+            assert_eq!((&ack["ackType"], &responses[0]["id"]), (&"FAILURE".into(), &"m1".into()), "{flow}");
+            assert_eq!(
+                (&responses[0]["value"], &responses[1]["value"]),
+                (&"delivered=0;failed=1".into(), &REASON.into())
+            );
+        } else if flow == "dacs-derms-device-status-check" {
+            let detail = &to_dacs[0].1["responseDetail"];
+            assert_eq!((to_dacs.len(), to_derms.len(), &detail["transactionID"]), (1, 0, &"m1".into()));
+            assert_eq!(detail["result"]["status"], "FAILURE");
+        } else {
+            assert_eq!((to_dacs.len(), to_derms.len()), (0, 0), "{flow}: the contract has no acknowledgement");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_derms_hears_that_the_rest_of_its_file_is_given_up_before_the_run_ends() {
+    const RESERVATION: &str = "derms-dacs-device-reservation";
+    let bench = Files::of(RESERVATION);
+    let (dacs, down, derms) = (Targets::answering(200, ""), Targets::answering(500, ""), Targets::answering(200, "{}"));
+    let file = bench.drop_file("1.csv", "key,value\na,1\n");
+    bench.taken.lost_answers.lock().unwrap().push(1);
+    bench.send(&file).await;
+    bench.world.clock.advance(27 * HOUR);
+    let letter = DeadLetter { queue: format!("prod-{RESERVATION}-dlq"), delivery: bench.world.notification(&file) };
+    let invocation = bench.world.invocation("handler");
+    let stays = deal_with(&with_derms(&bench.world, &dacs, &down), std::slice::from_ref(&letter), &invocation).await;
+    assert_eq!((stays.len(), bench.run(&file).state.is_settled()), (1, false), "the DERMS could not be told");
+    let kit = with_derms(&bench.world, &dacs, &derms);
+    assert_eq!(deal_with(&kit, &[letter], &invocation).await, Vec::<String>::new());
+    let run = bench.run(&file);
+    assert_eq!(run.state, RunState::GivenUp);
+    let ack = &told(&derms)[0].1["MsgAck"];
+    let first = &ack["responses"]["response"][0];
+    assert_eq!((&ack["ackType"], &first["id"]), (&"FAILURE".into(), &run.id.to_string().into()));
 }

@@ -128,7 +128,7 @@ async fn message(
 }
 
 /// What the source calls the file.
-fn message_id(run: &Run) -> String {
+pub(crate) fn message_id(run: &Run) -> String {
     let said = run.envelope.get(MESSAGE_ID).filter(|id| !id.trim().is_empty());
     said.cloned().unwrap_or_else(|| run.id.to_string())
 }

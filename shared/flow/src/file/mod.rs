@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use acknowledge::message_id;
 pub use acknowledge::{AckFile, NameRow, OpenNames};
 pub use arrival::{Arrival, parse as parse_notification, renewed};
 pub use calls::{CallRow, CallTarget, FileToCalls, OpenCalls, ReadRow, ToCallsFlow};

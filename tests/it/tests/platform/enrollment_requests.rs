@@ -1,15 +1,11 @@
 //! Requests for enrollment: many in one list, answered while the DERMS waits, or acknowledged when DACS is back.
 
 use serde_json::{Value, json};
-use tokio::sync::RwLock;
 
 use crate::devices::acknowledged;
 use crate::support::{MESSAGES, Platform, unique};
 
 const ROUTE: &str = "/v1/derms/enrollment-request";
-
-/// Requests of many tests at once, or of one alone that makes DACS fail.
-static ENROLLMENTS: RwLock<()> = RwLock::const_new(());
 
 fn request(id: &str) -> Value {
     json!({
@@ -39,7 +35,7 @@ async fn at_dacs(platform: &Platform, id: &str) -> Value {
 
 #[tokio::test]
 async fn many_requests_are_answered_one_by_one_in_their_order_and_a_repeat_changes_nothing() {
-    let _with_others = (MESSAGES.read().await, ENROLLMENTS.read().await);
+    let _with_others = MESSAGES.read().await;
     let (platform, mark) = (Platform::here().await, unique());
     let ids: Vec<_> = (0..40).map(|n| format!("R{n:02}-{mark}")).collect();
     let mut list: Vec<_> = ids.iter().map(|id| request(id)).collect();
@@ -83,7 +79,7 @@ async fn many_requests_are_answered_one_by_one_in_their_order_and_a_repeat_chang
 
 #[tokio::test]
 async fn an_unenrollment_stands_among_enrollments_and_a_list_that_nobody_could_answer_is_refused() {
-    let _with_others = (MESSAGES.read().await, ENROLLMENTS.read().await);
+    let _with_others = MESSAGES.read().await;
     let (platform, mark) = (Platform::here().await, unique());
     let ids = ["U1", "U2"].map(|name| format!("{name}-{mark}"));
     let mut list = [request(&ids[0]), request(&ids[1])];
@@ -103,7 +99,7 @@ async fn an_unenrollment_stands_among_enrollments_and_a_list_that_nobody_could_a
 
 #[tokio::test]
 async fn what_dacs_could_not_take_in_time_is_acknowledged_when_it_is_back_each_request_once() {
-    let _alone = (MESSAGES.read().await, ENROLLMENTS.write().await);
+    let _alone = MESSAGES.write().await;
     let (platform, mark) = (Platform::here().await, unique());
     let ids: Vec<_> = (0..6).map(|n| format!("L{n}-{mark}")).collect();
     let path = "/dacs/rest/apis/cross/digitalAssets/programEnrollments/";

@@ -84,7 +84,8 @@ fn error_handler_takes_dead_letters_and_puts_them_back_and_gives_up_runs_and_mes
     let queues = partitions("error-handler", "sqs:ReceiveMessage");
     assert_eq!(queues, set(&["DeadLetters.Arn", "FifoDeadLetters.Arn"]));
     assert_eq!(partitions("error-handler", "sqs:DeleteMessage"), queues);
-    let own = ["error-handler#*", "*#run#*", "*#message#*", "*#open", "*#order", "*#turn", "target#dacs*"];
+    let own =
+        ["error-handler#*", "*#run#*", "*#message#*", "*#open", "*#order", "*#turn", "target#dacs*", "target#derms*"];
     assert_eq!(partitions("error-handler", "dynamodb:PutItem"), set(&own));
     assert_eq!(partitions("error-handler", "dynamodb:GetItem"), &set(&own) | &set(&["*#last#*", "route#*"]));
     for (action, on) in rights("error-handler") {
