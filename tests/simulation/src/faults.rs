@@ -209,7 +209,9 @@ impl Plan {
             }
             let reach = match fault {
                 _ if certain => 25,
+                Fault::BrokenStream if flow.is_messages() => 2,
                 Fault::BrokenStream => 8,
+                Fault::CrashInBatch => 3,
                 Fault::Crash | Fault::CrashAfterCall | Fault::Throttle | Fault::LostAnswer => 100,
                 Fault::FunctionTimeout | Fault::SlowTwin => 80,
                 // Flows that make few calls.

@@ -124,8 +124,12 @@ impl Stage {
     /// again, since perhaps nobody else does.
     #[must_use]
     pub fn follows_its_event(&self) -> bool {
-        let wish = self.wanted.get(&StageStatus::Canceled);
-        !self.is_final() && wish.is_some_and(|wish| wish.refused.is_none() && wish.by == [OF_EVENT])
+        let is_being_told = || self.calling.as_ref().is_some_and(|calling| calling.status == StageStatus::Canceled);
+        let by_event = match self.wanted.get(&StageStatus::Canceled) {
+            Some(wish) => wish.refused.is_none() && wish.by == [OF_EVENT],
+            None => is_being_told(),
+        };
+        by_event && !self.is_final()
     }
 
     /// Whether it does not move any more in the program system.
@@ -219,6 +223,17 @@ mod tests {
         let (status, until) = (StageStatus::InProgress, stage.terms.start);
         stage.calling = Some(Calling { status, owner: "one".into(), until, unseen: false });
         assert!(!stage.takes_reservations());
+    }
+
+    #[test]
+    fn a_cancel_with_the_event_is_followed_by_whoever_finds_it_even_when_it_was_announced_by_one_who_died() {
+        let mut stage = Stage { applied: Some(StageStatus::Scheduled), ..stage() };
+        assert!(!stage.follows_its_event());
+        let (status, until) = (StageStatus::Canceled, stage.terms.start);
+        stage.calling = Some(Calling { status, owner: "dead".into(), until, unseen: false });
+        assert!(stage.follows_its_event());
+        stage.wanted.insert(status, domain::stage::Wish::new(until, "M-1#1"));
+        assert!(!stage.follows_its_event(), "its own message does");
     }
 
     #[test]

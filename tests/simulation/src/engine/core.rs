@@ -31,6 +31,8 @@ const LONGEST_TRACE: usize = 200_000;
 
 struct Parked {
     task: TaskId,
+    /// It is on its way to a neighbour.
+    at_target: bool,
     fate: Fate,
     ready: bool,
     waker: Waker,
@@ -171,6 +173,7 @@ impl Core {
         let call = self.fresh();
         let task = self.current;
         let mut fate = Fate::default();
+        let at_target = matches!(op.port, Port::Target(_));
         let latency = self.latency(op);
         let at = op.until.unwrap_or(self.now + latency);
         if let Some(info) = self.tasks.get(&task) {
@@ -185,7 +188,7 @@ impl Core {
         {
             self.tell_of_call(op, &format!("   *** {fault:?}"));
         }
-        self.calls.insert(call, Parked { task, fate, ready: false, waker });
+        self.calls.insert(call, Parked { task, at_target, fate, ready: false, waker });
         call
     }
 
@@ -259,6 +262,10 @@ impl Core {
         let Some(parked) = self.calls.get_mut(&call) else { return };
         let thaw = self.tasks.get(&parked.task).map_or(0, |task| task.thaw);
         if thaw > self.now {
+            // Not simulated: a call that takes effect after its caller's lease. One that was on its way has timed out.
+            if parked.at_target {
+                parked.fate.fault = Some(Fault::TargetTimeout);
+            }
             self.schedule(thaw, Event::Ready(call));
             return;
         }

@@ -16,13 +16,13 @@ pub fn plan(
     let mut files: Vec<File> = Vec::new();
     let mut at = 0;
     let mut rows = 0;
-    while rows < records {
+    while rows < records || files.len() < 2 {
         let keys: Vec<String> = files.iter().map(|file| file.key.clone()).collect();
-        let again = setting.dice.chance(30) && !keys.is_empty();
+        let again = setting.dice.chance(50) && !keys.is_empty();
         // A new version often comes while the old one is worked on.
         at += match setting.dice.below(10) {
             0..=1 => 0,
-            2..=5 if again => setting.dice.below(seconds(4)),
+            2..=7 if again => setting.dice.below(seconds(3)),
             _ => setting.dice.below(seconds(60)),
         };
         let (dress, shape) = roll_dress(setting);
