@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::ids::{EventId, StageId};
 use domain::stage::{Course, Next, StageStatus};
+use futures_util::future::join;
 use jiff::{SignedDuration, Timestamp};
 
 use super::note::{self, Told};
@@ -56,6 +57,22 @@ pub(super) struct Due {
     pub(super) repeated: bool,
 }
 
+/// What is known at an instant.
+struct Looked {
+    stage: Option<Seen<Stage>>,
+    canceled: Option<EventCanceled>,
+}
+
+/// What became of a call.
+enum Called {
+    /// Another has written first; nothing was called.
+    Overtaken,
+    /// It is so now, and not what was asked: look again after this time.
+    Later(Stage, Duration),
+    /// It is so now.
+    Noted(Looked),
+}
+
 enum Step {
     Nothing,
     Later(Duration),
@@ -71,10 +88,12 @@ impl Stages {
     /// by whoever looks next.
     pub async fn bring(&self, errand: &Errand<'_>, context: &Context<'_>) -> Result<Brought, Transient> {
         let owner = self.owner(context.invocation);
+        let mut looked = None;
         loop {
-            let (event, stage) = (Event::key(errand.event), Stage::key(errand.event, errand.stage));
-            let (stage, event) = self.ledger.get_two::<Stage, Event>(&stage, &event).await?;
-            let canceled = event.and_then(|event| event.value.canceled);
+            let Looked { stage, canceled } = match looked.take() {
+                Some(looked) => looked,
+                None => self.look(errand).await?,
+            };
             let now = self.clock.now();
             let (mut stage, rev) = match (stage, &errand.ask) {
                 (Some(seen), _) => (seen.value, Some(seen.rev)),
@@ -89,10 +108,11 @@ impl Stages {
                 Step::Nothing if !asked => return Ok(Brought::Settled(Box::new(stage))),
                 Step::Later(delay) if !asked => return Ok(Brought::Later(Box::new(stage), delay)),
                 Step::Call(due) => {
-                    let told =
-                        self.call(Seen { value: stage, rev: rev.unwrap_or(0) }, &due, &owner, (&canceled, context));
-                    if let Some((stage, delay)) = told.await? {
-                        return Ok(Brought::Later(Box::new(stage), delay));
+                    let seen = Seen { value: stage, rev: rev.unwrap_or(0) };
+                    match self.call(seen, &due, &owner, (&canceled, context)).await? {
+                        Called::Later(stage, delay) => return Ok(Brought::Later(Box::new(stage), delay)),
+                        Called::Noted(noted) => looked = Some(noted),
+                        Called::Overtaken => {}
                     }
                 }
                 Step::InVain(statuses) => {
@@ -105,6 +125,12 @@ impl Stages {
                 }
             }
         }
+    }
+
+    async fn look(&self, errand: &Errand<'_>) -> Result<Looked, Transient> {
+        let (event, stage) = (Event::key(errand.event), Stage::key(errand.event, errand.stage));
+        let (stage, event) = self.ledger.get_two::<Stage, Event>(&stage, &event).await?;
+        Ok(Looked { stage, canceled: event.and_then(|event| event.value.canceled) })
     }
 
     fn step(&self, stage: &Stage, event_canceled: bool, now: Timestamp) -> Step {
@@ -125,30 +151,32 @@ impl Stages {
         }
     }
 
-    /// Announces the call, makes it, and writes down what became of it. `Some`: not now, look again after this time.
+    /// Announces the call, makes it, and writes down what became of it. Whether the event is canceled by now is asked
+    /// meanwhile: later than the stage was written, as whoever cancels needs it, and without a wait of its own.
     async fn call(
         &self,
         seen: Seen<Stage>,
         due: &Due,
         owner: &str,
         (canceled, context): (&Option<EventCanceled>, &Context<'_>),
-    ) -> Result<Option<(Stage, Duration)>, Transient> {
+    ) -> Result<Called, Transient> {
         let mut announced = seen.value;
+        let event = Event::key(&announced.event_id);
         let (status, unseen, until) = (due.status, due.unseen, context.invocation.deadline);
         announced.calling = Some(Calling { status, owner: owner.to_owned(), until, unseen });
         if self.write(&announced, Some(seen.rev).filter(|rev| *rev > 0)).await? == Committed::LostRace {
-            return Ok(None);
+            return Ok(Called::Overtaken);
         }
         let told = self.program_events.tell(&announced, due, canceled.as_ref(), context).await;
-        let noted = self.note(Seen { value: announced, rev: seen.rev + 1 }, due, &told, owner).await?;
-        let is_open = || noted.wanted.get(&due.status).is_some_and(|wish| wish.refused.is_none());
-        match told {
-            Ok(Told::NotYet(_)) if !due.unseen && is_open() => {
-                Ok(Some((noted, Duration::try_from(NOT_YET).unwrap_or_default())))
-            }
-            Ok(_) => Ok(None),
-            Err(fault) => Err(fault),
+        let noting = self.note(Seen { value: announced, rev: seen.rev + 1 }, due, &told, owner);
+        let (noted, event) = join(noting, self.ledger.get::<Event>(&event)).await;
+        let (noted, told) = (noted?, told?);
+        let is_open = noted.value.wanted.get(&due.status).is_some_and(|wish| wish.refused.is_none());
+        if matches!(told, Told::NotYet(_)) && !due.unseen && is_open {
+            return Ok(Called::Later(noted.value, Duration::try_from(NOT_YET).unwrap_or_default()));
         }
+        let canceled = event?.and_then(|event| event.value.canceled);
+        Ok(Called::Noted(Looked { stage: Some(noted), canceled }))
     }
 
     /// Others may ask for more while a call is made: what became of it is written into whatever the stage is now.
@@ -158,12 +186,12 @@ impl Stages {
         due: &Due,
         told: &Result<Told, Transient>,
         owner: &str,
-    ) -> Result<Stage, Transient> {
+    ) -> Result<Seen<Stage>, Transient> {
         loop {
             let mut stage = seen.value;
             note::told(&mut stage, due, told.as_ref().ok(), &self.limits, self.clock.now());
             if self.write(&stage, Some(seen.rev)).await? == Committed::Yes {
-                return Ok(stage);
+                return Ok(Seen { value: stage, rev: seen.rev + 1 });
             }
             let now = self.ledger.get::<Stage>(&Stage::key(&stage.event_id, &stage.stage_id)).await?;
             let still_ours = |stage: &Stage| stage.calling.as_ref().is_some_and(|calling| calling.owner == owner);

@@ -3,8 +3,10 @@
 mod dacs;
 mod interleavings;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use async_trait::async_trait;
 
 use domain::stage::StageStatus::{self, Canceled, Completed, InProgress, Scheduled};
 use domain::stage::{Ground, Limits, Terms};
@@ -12,11 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Ask, Brought, Errand, ProgramEvents, Stages};
 use crate::Transient;
-use crate::ledger::Committed;
 use crate::ledger::stage::{Reserving, Stage};
-use crate::memory::{CONFIG, World};
+use crate::ledger::{Committed, Ledger};
+use crate::memory::{CONFIG, Table, World};
 use crate::message::Context;
-use crate::ports::Clock;
+use crate::ports::{Clock, CommitError, Item, Key, Store, Write};
 use dacs::{Books, Dacs};
 
 const FLOW: &str = "derms-dacs-event-status";
@@ -281,4 +283,43 @@ async fn a_stage_stays_with_the_dacs_of_its_derms_whatever_routing_says_later() 
     bench.pass(SignedDuration::from_mins(5));
     bench.settle(StageStatus::InProgress).await;
     assert_eq!((bench.dacs.calls(), north.calls()), (0, 2));
+}
+
+/// A table that keeps which calls were made, and of what.
+struct Counted {
+    table: Table,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl Store for Counted {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Transient> {
+        let sorts: Vec<&str> = keys.iter().map(|key| key.sort.as_str()).collect();
+        self.calls.lock().unwrap().push(format!("read {}", sorts.join(", ")));
+        self.table.get(keys).await
+    }
+
+    async fn commit(&self, writes: &[Write]) -> Result<(), CommitError> {
+        let sorts: Vec<&str> = writes.iter().map(|write| write.key().sort.as_str()).collect();
+        self.calls.lock().unwrap().push(format!("write {}", sorts.join(", ")));
+        self.table.commit(writes).await
+    }
+
+    async fn list(&self, partition: &str, after: Option<&str>, limit: u32) -> Result<Vec<Item>, Transient> {
+        self.calls.lock().unwrap().push("list".into());
+        self.table.list(partition, after, limit).await
+    }
+}
+
+#[tokio::test]
+async fn a_stage_that_goes_well_is_read_once_announced_and_noted_while_its_event_is_looked_at() {
+    let mut bench = Bench::new();
+    let calls = Arc::default();
+    let table = Counted { table: bench.world.table.clone(), calls: Arc::clone(&calls) };
+    bench.stages.ledger = Ledger::new(Arc::new(table));
+    bench.settle(Scheduled).await;
+    let (stage, event) = (Stage::key(&"E-1".parse().unwrap(), &"S-1".parse().unwrap()).sort, "event");
+    let [read, announced, noted, looked] =
+        [format!("read {stage}, {event}"), format!("write {stage}"), format!("write {stage}"), format!("read {event}")];
+    assert_eq!(*calls.lock().unwrap(), [read, announced, noted, looked], "the last two side by side");
 }
