@@ -8,7 +8,7 @@
 //!
 //! The columns are an allow-list: a file with any other column is rejected, so that device data never leaves. A row that
 //! is rejected will never reach OUAI, so its sync request turns to Error (contracts.md §8). Those that are delivered are
-//! listed: OUAI acknowledges them in files of its own, and `watch` misses what does not come (decision 17). Files are
+//! listed: OUAI acknowledges them in files of its own, and `watch` misses what does not come (decision 19). Files are
 //! taken one at a time, in order of arrival.
 
 use std::sync::Arc;

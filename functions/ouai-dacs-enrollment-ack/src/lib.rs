@@ -7,7 +7,7 @@
 //!
 //! A sync request that was acknowledged before is done (contracts.md §8). A negative acknowledgement carries its
 //! exception; one without a number gets the configured default. What DACS has taken is listed, so that `watch` sees what
-//! is missing (decision 17).
+//! is missing (decision 19).
 
 use std::sync::Arc;
 

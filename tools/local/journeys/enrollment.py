@@ -44,7 +44,7 @@ def play(world: World):
         located = _network(world)
         running.note = f"{len(located)} in DACS's inbox"
     with step("three customers enroll") as running:
-        subscriptions = _enroll(world)
+        subscriptions, told = _enroll(world)
         running.note = ", ".join(each.name for each in subscriptions)
     with step("the DERMS learns their devices") as running:
         _synchronize(world, subscriptions)
@@ -59,7 +59,7 @@ def play(world: World):
         _leave(world, subscriptions[1])
         files.append(_to_analytics(world, "ENROLL_SYNC_J2", subscriptions[1:2]))
         running.note = "OUAI hears of the customer, not of the device"
-    return _agreement(world, (rules, aggregator, located), subscriptions, files), subscriptions
+    return _agreement(world, (rules, aggregator, located, told), subscriptions, files), subscriptions
 
 
 def _set_up(world):
@@ -85,19 +85,34 @@ def _network(world):
 
 
 def _enroll(world):
-    """Outside systems call DACS's enrollment service past us; all that it takes is complete at once in this story."""
-    for number in DEVICES:
-        world.call_dacs("/rest/apis/cross/digitalAssets/programEnrollments/enroll", {
-            "transactionId": f"J-{number}", "enrollmentSource": "X1CC",
-            "customerInfo": {"cisPersonId": f"P-J{number}"},
-            "programInfo": {"programCode": "SUMMER-T", "startDate": "2026-06-01"},
-            "locationInfo": {"timeZone": "America/Chicago", "cisServicePointId": f"SP-J{number}"},
-            "assetInfo": {"installationMethod": "X1SI", "assetOwnership": "W1CO", "assetList": [
-                {"sequence": place, "assetType": "THERMOSTAT", "nicId": f"nic-J{number}-{place}", "headEndSystem": "HES-NORTH"}
-                for place in range(1, DEVICES[number] + 1)
-            ]},
-        })
-    return [_subscription(request) for name, request in sorted(_requests(world).items()) if name.startswith("J-")]
+    """Two bring devices of their own, which the DERMS hears of; for the third an outside system calls DACS past us. All that
+    DACS takes is complete at once in this story."""
+    asked = [{
+        "messageId": f"J-{number}", "drmsInstanceId": "DERMS-1",
+        "customerInfo": {"cisPersonId": f"P-J{number}"},
+        "programInfo": {"programCode": "SUMMER-T", "startDateTimeISO": "2026-06-01T05:00:00Z"},
+        "locationInfo": {"timeZone": "America/Chicago", "cisServicePointId": f"SP-J{number}"},
+        "assetInfo": {"installationMethod": "X1SD", "assetOwnership": "W1CO", "assetList": _assets(number)},
+    } for number in (1, 2)]
+    status, answer = world.post("/v1/derms/enrollment-request", asked, world.tokens["derms"])
+    if status != 200 or answer["MsgAck"]["ackType"] != "SUCCESS":
+        raise Failed(f"Requests for enrollment were answered {status}: {answer}")
+    world.call_dacs("/rest/apis/cross/digitalAssets/programEnrollments/enroll", {
+        "transactionId": "J-3", "enrollmentSource": "X1CC",
+        "customerInfo": {"cisPersonId": "P-J3"},
+        "programInfo": {"programCode": "SUMMER-T", "startDate": "2026-06-01"},
+        "locationInfo": {"timeZone": "America/Chicago", "cisServicePointId": "SP-J3"},
+        "assetInfo": {"installationMethod": "X1SI", "assetOwnership": "W1CO", "assetList": _assets(3)},
+    })
+    told = {each["id"]: each["value"] for each in answer["MsgAck"]["responses"]["response"][1:]}
+    return [_subscription(request) for name, request in sorted(_requests(world).items()) if name.startswith("J-")], told
+
+
+def _assets(number):
+    return [
+        {"sequence": place, "assetType": "THERMOSTAT", "nicId": f"nic-J{number}-{place}", "headEndSystem": "HES-NORTH"}
+        for place in range(1, DEVICES[number] + 1)
+    ]
 
 
 def _subscription(request):
@@ -196,7 +211,7 @@ def _leave(world, subscription):
 
 def _agreement(world, set_up, subscriptions, files):
     """Programs and aggregators of DACS and the DERMS; subscriptions of all three; devices, of which OUAI knows none."""
-    (rules, aggregator, located), derms = set_up, world.sandbox("derms")
+    (rules, aggregator, located, told), derms = set_up, world.sandbox("derms")
     agreement = Agreement("customers and devices")
     held = derms["programRules"]["latest"].get(rules["programCode"], {}).get("body", {})
     agreement.says(f"rules of {rules['programCode']}", _rules(rules), _rules(held))
@@ -205,6 +220,8 @@ def _agreement(world, set_up, subscriptions, files):
     in_inbox = {row["servicePointId"]: row["feederId"] for row in _rows(world.read("DacsInboxBucket", "network-location/NET-J1.csv")[0])}
     for row in located:
         agreement.says(f"feeder of {row['servicePointId']}", in_inbox.get(row["servicePointId"]), row["feederId"])
+    for request, enrollment in told.items():
+        agreement.says(f"request {request}", _requests(world)[request]["enrollmentId"], enrollment)
     analyzed = {row["subscriptionId"]: row["status"] for key in files for row in _rows(world.read("OuaiInboxBucket", key)[0])}
     for each in subscriptions:
         synchronized = all(_state(world, sync_id) == "Synchronized" for sync_id in each.requests)

@@ -1,5 +1,5 @@
 //! The ids of a run: what it has delivered and waits to be answered, or what its rows have answered. One id a line, and
-//! nothing else of a row. `watch` compares the two (decision 17).
+//! nothing else of a row. `watch` compares the two (decision 19).
 //!
 //! ```text
 //! <flow>/ids/<run>/<number>-<attempt>     4711⏎4712⏎ …

@@ -1,7 +1,7 @@
 //! Missing answers to files: "ids that were sent and never acknowledged are reported after the limit" (contracts.md §8).
 //!
 //! A delivered file whose rows are answered is an open matter. Once the limit is over, the ids that it delivered are
-//! compared with those that the answering flow's files have delivered since (decision 17). What is missing is told, one
+//! compared with those that the answering flow's files have delivered since (decision 19). What is missing is told, one
 //! notice for all files of a flow; the matter stays listed, and is closed when the last answer comes after all.
 
 use domain::flows::{Flow, Kind};

@@ -9,6 +9,7 @@ use super::rows_of;
 use crate::messages::{ACK, SYNC, becomes, sync_request};
 use crate::support::{MESSAGES, Platform, eventually, sync_request_id, unique};
 
+const REQUEST: &str = "/v1/derms/enrollment-request";
 const EXTRACT: &str = "dacs-ouai-enrollment-sync";
 const ACK_FILE: &str = "ouai-dacs-enrollment-ack";
 const EXTRACT_HEADER: &str = "syncRequestId,syncFlag,action,subscriptionId,subscriptionType,status,programId,programCode,\
@@ -45,24 +46,46 @@ async fn customers_enroll_and_leave_and_the_three_systems_agree_on_who_is_in_wit
     agree(&platform, &id, &all).await;
 }
 
-/// An outside system calls DACS's enrollment service past us; what it takes is complete at once in this story.
+/// Two customers sign up with their device's maker, which reaches us through the DERMS; for a third an outside system calls
+/// DACS past us. What DACS takes is complete at once in this story.
 async fn enroll(platform: &Platform, id: &str) -> Vec<Subscription> {
-    for number in 1..=3 {
-        let body = json!({
-            "transactionId": format!("T{number}-{id}"), "enrollmentSource": "X1CC",
-            "customerInfo": {"cisPersonId": format!("P{number}-{id}")},
-            "programInfo": {"programCode": "SUMMER-T", "startDate": "2026-06-01"},
-            "locationInfo": {"timeZone": "America/Chicago", "cisServicePointId": format!("SP{number}-{id}")},
-            "assetInfo": {"installationMethod": "X1SI", "assetOwnership": "W1CO", "assetList": [
-                {"sequence": 1, "assetType": "THERMOSTAT", "nicId": format!("nic{number}-{id}"), "headEndSystem": "HES-NORTH"},
-            ]},
-        });
-        let answer = call_dacs(platform, "programEnrollments/enroll", &body).await;
-        assert_eq!(answer["status"], "PENDING", "{answer}");
-    }
+    let requests: Vec<_> = [1, 2].map(|number| request(number, id)).into();
+    let (status, answer) = platform.post_as("derms", REQUEST, &json!(requests)).await;
+    assert_eq!((status, &answer["MsgAck"]["ackType"]), (200, &json!("SUCCESS")), "{answer}");
+    let direct = json!({
+        "transactionId": format!("T3-{id}"), "enrollmentSource": "X1CC",
+        "customerInfo": {"cisPersonId": format!("P3-{id}")},
+        "programInfo": {"programCode": "SUMMER-T", "startDate": "2026-06-01"},
+        "locationInfo": {"timeZone": "America/Chicago", "cisServicePointId": format!("SP3-{id}")},
+        "assetInfo": {"installationMethod": "X1SI", "assetOwnership": "W1CO", "assetList": [asset(3, id)]},
+    });
+    let told = call_dacs(platform, "programEnrollments/enroll", &direct).await;
+    assert_eq!(told["status"], "PENDING", "{told}");
+
     let requests = platform.books("dacs").await["enrollments"]["requests"].clone();
     let own = requests.as_object().unwrap().iter().filter(|(key, _)| key.ends_with(&format!("-{id}")));
-    own.map(|(_, request)| Subscription::of(request)).collect()
+    let all: Vec<_> = own.map(|(_, request)| Subscription::of(request)).collect();
+    let told: Vec<_> = answer["MsgAck"]["responses"]["response"].as_array().unwrap()[1..].iter().collect();
+    for (response, subscription) in told.iter().zip(&all) {
+        assert_eq!(response["value"], json!(subscription.id), "the DERMS knows the enrollment by DACS's id");
+    }
+    all
+}
+
+/// A request of the DERMS for one customer with one device.
+fn request(number: u8, id: &str) -> Value {
+    json!({
+        "messageId": format!("T{number}-{id}"), "drmsInstanceId": "DERMS-1",
+        "customerInfo": {"cisPersonId": format!("P{number}-{id}")},
+        "programInfo": {"programCode": "SUMMER-T", "startDateTimeISO": "2026-06-01T05:00:00Z"},
+        "locationInfo": {"timeZone": "America/Chicago", "cisServicePointId": format!("SP{number}-{id}")},
+        "assetInfo": {"installationMethod": "X1SD", "assetOwnership": "W1CO", "assetList": [asset(number, id)]},
+    })
+}
+
+fn asset(number: u8, id: &str) -> Value {
+    let nic = format!("nic{number}-{id}");
+    json!({"sequence": 1, "assetType": "THERMOSTAT", "nicId": nic, "headEndSystem": "HES-NORTH"})
 }
 
 /// A call of DACS's digital assets service by someone else than the platform.
