@@ -240,6 +240,11 @@ def rows_of(body, delimiter=","):
     return header, rows
 
 
+def records(body):
+    """The records of a file, by column."""
+    return list(csv.DictReader(io.StringIO(body.decode())))
+
+
 def _call(request):
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

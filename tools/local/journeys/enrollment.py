@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..demo_files import ACKS, EXTRACT, NETWORK
 from ..demo_messages import ACK_ROUTE, SYNC, SYNC_ROUTE
-from ..demo_world import World, example
+from ..demo_world import World, example, records
 from ..progress import Failed, step
 from .agreement import Agreement
 
@@ -81,7 +81,7 @@ def _network(world):
     body = example(NETWORK, "valid-initial-load.csv")
     dropped = world.post_file(NETWORK, {"drmsInstanceId": "DERMS-1", "messageId": "NET-J1", "recordCount": 3}, body)
     world.delivered_run(dropped)
-    return _rows(body)
+    return records(body)
 
 
 def _enroll(world):
@@ -186,9 +186,9 @@ def _to_analytics(world, name, subscriptions):
     sent = world.drop(EXTRACT, f"{name}.csv", text.getvalue().encode())
     world.delivered_run(sent)
     arrived, _ = world.read("OuaiInboxBucket", sent.key)
-    acks = "syncRequestId,status\n" + "".join(f"{row['syncRequestId']},SUCCESS\n" for row in _rows(arrived))
+    acks = "syncRequestId,status\n" + "".join(f"{row['syncRequestId']},SUCCESS\n" for row in records(arrived))
     world.delivered_run(world.drop(ACKS, f"ACK_{name}.csv", acks.encode()))
-    for row in _rows(arrived):
+    for row in records(arrived):
         _synchronized(world, row["syncRequestId"])
     return sent.key
 
@@ -217,12 +217,12 @@ def _agreement(world, set_up, subscriptions, files):
     agreement.says(f"rules of {rules['programCode']}", _rules(rules), _rules(held))
     held = derms["aggregators"]["latest"].get(aggregator["aggregatorId"], {}).get("body", {})
     agreement.says(f"aggregator {aggregator['aggregatorId']}", _aggregator(aggregator), _aggregator(held))
-    in_inbox = {row["servicePointId"]: row["feederId"] for row in _rows(world.read("DacsInboxBucket", "network-location/NET-J1.csv")[0])}
+    in_inbox = {row["servicePointId"]: row["feederId"] for row in records(world.read("DacsInboxBucket", "network-location/NET-J1.csv")[0])}
     for row in located:
         agreement.says(f"feeder of {row['servicePointId']}", in_inbox.get(row["servicePointId"]), row["feederId"])
     for request, enrollment in told.items():
         agreement.says(f"request {request}", _requests(world)[request]["enrollmentId"], enrollment)
-    analyzed = {row["subscriptionId"]: row["status"] for key in files for row in _rows(world.read("OuaiInboxBucket", key)[0])}
+    analyzed = {row["subscriptionId"]: row["status"] for key in files for row in records(world.read("OuaiInboxBucket", key)[0])}
     for each in subscriptions:
         synchronized = all(_state(world, sync_id) == "Synchronized" for sync_id in each.requests)
         there = derms["subscriptions"].get(each.name, {}).get("status")
@@ -277,10 +277,6 @@ def _accepted(answered):
     status, said = answered
     if status != 202:
         raise Failed(f"A message was answered {status}: {said}")
-
-
-def _rows(body):
-    return list(csv.DictReader(io.StringIO(body.decode())))
 
 
 def _example(flow, name):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from ..demo_devices import CODES
 from ..demo_files import FORECAST, OUAI_OUTCOME, OUTCOME, RESERVATION, SCORE_HEADER, SCORES
-from ..demo_world import World
+from ..demo_world import World, records
 from ..progress import Failed, step
 from .agreement import Agreement
 
@@ -122,8 +122,8 @@ def _agreement(world, outcomes, opted_out):
     for stage, last in LAST.items():
         event = dacs["programEvents"].get(_stage(stage), {})
         agreement.says(f"stage {_stage(stage)}", event.get("state"), STATES[last])
-    reported = _rows(world.read("DermsOutboxBucket", outcomes)[0])
-    analyzed = {(row["stageId"], row["nicId"]): row["outcome"] for row in _rows(world.read("OuaiInboxBucket", outcomes)[0])}
+    reported = records(world.read("DermsOutboxBucket", outcomes)[0])
+    analyzed = {(row["stageId"], row["nicId"]): row["outcome"] for row in records(world.read("OuaiInboxBucket", outcomes)[0])}
     for row in reported:
         stage, nic = row["stageId"], row["nicId"]
         device = f"HES-NORTH/{nic}"
@@ -141,17 +141,13 @@ def _agreement(world, outcomes, opted_out):
 def _published(world, agreement):
     """Scores as DACS published them and the DERMS holds them; forecasts as OUAI did and the DERMS finds them."""
     held = {row["nicId"]: row.get("score") for row in world.sandbox("derms/scores")["latest"]}
-    for row in _rows(world.read("DacsOutboxBucket", "device-score/SDCSE_J1.csv")[0]):
+    for row in records(world.read("DacsOutboxBucket", "device-score/SDCSE_J1.csv")[0]):
         agreement.says(f"score of {row['nicId']}", row["score"], held.get(row["nicId"]))
-    inbox = {row["SPId"]: row for row in _rows(world.read("DermsInboxBucket", "load-reduction-forecast/F_J1.csv")[0])}
-    for row in _rows(world.read("OuaiOutboxBucket", "load-reduction-forecast/F_J1.csv")[0]):
+    inbox = {row["SPId"]: row for row in records(world.read("DermsInboxBucket", "load-reduction-forecast/F_J1.csv")[0])}
+    for row in records(world.read("OuaiOutboxBucket", "load-reduction-forecast/F_J1.csv")[0]):
         kept = inbox.get(row["SPId"], {})
         agreement.says(f"forecast of {row['SPId']}", derms=kept.get("LoadReductionKw1"), ouai=row["LoadReductionKw1"])
 
 
 def _stage(number):
     return f"{EVENT}-{number}"
-
-
-def _rows(body):
-    return list(csv.DictReader(io.StringIO(body.decode())))

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..demo_files import KWH
-from ..demo_world import World
+from ..demo_world import World, records
 from ..progress import step
 from .agreement import Agreement
 
@@ -19,7 +19,7 @@ SAVED = {"SUCCESS": Decimal("0.50"), "OVERRIDE": Decimal("0.10")}
 def play(world: World, outcomes):
     """The journey, from the outcomes in OUAI's inbox; gives the agreement."""
     with step("what each service point saved") as running:
-        analyzed = _rows(world.read("OuaiInboxBucket", outcomes)[0])
+        analyzed = records(world.read("OuaiInboxBucket", outcomes)[0])
         found = _measured(analyzed)
         dropped = world.drop(KWH, "KWH_J1.csv", _file(found))
         world.delivered_run(dropped)
@@ -59,7 +59,7 @@ def _agreement(world, key, analyzed):
     agreement.says("objections of DACS to the file", str(len(objections)), ouai="0")
     sums = {}
     for side, bucket in (("dacs", "DacsInboxBucket"), ("ouai", "OuaiOutboxBucket")):
-        for row in _rows(world.read(bucket, key)[0]):
+        for row in records(world.read(bucket, key)[0]):
             place = (row["SPId"], row["ActualStartTime"])
             sums.setdefault(place, {})[side] = f"{row['TotalKwhSavedForPeriod']} kWh"
     for (place, start), said in sorted(sums.items()):
@@ -78,7 +78,3 @@ def _took_part(world, analyzed, measured):
             stages[row["servicePointId"]].add(row["stageId"])
     places = {place for place, _ in measured} | set(stages)
     return {place: (len(stages[place]), sum(of == place for of, _ in measured)) for place in places}
-
-
-def _rows(body):
-    return list(csv.DictReader(io.StringIO(body.decode())))
