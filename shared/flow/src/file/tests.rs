@@ -10,3 +10,4 @@ mod order;
 mod publish;
 mod rest;
 mod resume;
+mod same_books;

@@ -17,10 +17,16 @@ use crate::ports::{CommitError, Item, Key, ObjectRef, Store, Write};
 
 /// A table that stops answering for good at its n-th commit: what the function did until then stands, what it would
 /// have done after it never happens. With `after`, that commit itself still took effect.
-struct Dying {
+pub struct Dying {
     table: Table,
     commits_left: AtomicU32,
     after: bool,
+}
+
+impl Dying {
+    pub fn new(table: Table, commits: u32, after: bool) -> Self {
+        Self { table, commits_left: commits.into(), after }
+    }
 }
 
 #[async_trait]
@@ -62,7 +68,7 @@ fn killed_at(commit: u32, after: bool, to_rest: bool, file: &str) -> (Bench, Obj
         };
         future.now_or_never().unwrap()
     };
-    let dying = Dying { table: bench.world.table.clone(), commits_left: commit.into(), after };
+    let dying = Dying::new(bench.world.table.clone(), commit, after);
     bench.kit.ledger = Ledger::new(Arc::new(dying));
     let mut next = attempt(&bench);
     bench.kit.ledger = bench.world.ledger();
@@ -83,7 +89,7 @@ fn a_file_at_which_twenty_attempts_died_without_progress_is_given_up() {
     for _ in 0..20 {
         // Registered, given its turn, claimed; nothing is written after that.
         let commits = if bench.world.run(super::harness::FLOW, &object).is_some() { 2 } else { 4 };
-        let dying = Dying { table: bench.world.table.clone(), commits_left: commits.into(), after: false };
+        let dying = Dying::new(bench.world.table.clone(), commits, false);
         bench.kit.ledger = Ledger::new(Arc::new(dying));
         assert!(matches!(attempt(&bench), Next::Again(_)));
         bench.kit.ledger = bench.world.ledger();
