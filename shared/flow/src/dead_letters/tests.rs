@@ -157,7 +157,7 @@ async fn a_letter_that_names_no_queue_of_a_flow_stays() {
     let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
     bench.post("m1", "s1", 1).await;
     let delivery = lost(&bench.world);
-    let nameless = DeadLetter { queue: "prod-dlq.fifo".into(), delivery: delivery.clone() };
+    let nameless = DeadLetter { queue: "prod.fifo".into(), delivery: delivery.clone() };
     let stay = deal_with(&kit(&bench.world, &dacs), &[nameless], &bench.world.invocation("handler")).await;
     assert_eq!(stay, [delivery.message_id]);
 }
@@ -216,7 +216,7 @@ async fn the_derms_hears_that_its_message_is_given_up_and_dacs_that_its_status_c
         let bench = Messages::of(flow, World::new("2026-07-01T10:00:00Z".parse().unwrap()));
         let (dacs, derms) = (Targets::answering(200, "{}"), Targets::answering(200, "{}"));
         bench.post("m1", "s1", 1).await;
-        let letter = DeadLetter { queue: format!("prod-{flow}-dlq.fifo"), delivery: lost(&bench.world) };
+        let letter = DeadLetter { queue: format!("prod-{flow}.fifo"), delivery: lost(&bench.world) };
         bench.world.clock.advance(27 * HOUR);
         let kit = with_derms(&bench.world, &dacs, &derms);
         assert_eq!(
@@ -254,7 +254,7 @@ async fn the_derms_hears_that_the_rest_of_its_file_is_given_up_before_the_run_en
     bench.taken.lost_answers.lock().unwrap().push(1);
     bench.send(&file).await;
     bench.world.clock.advance(27 * HOUR);
-    let letter = DeadLetter { queue: format!("prod-{RESERVATION}-dlq"), delivery: bench.world.notification(&file) };
+    let letter = DeadLetter { queue: format!("prod-{RESERVATION}"), delivery: bench.world.notification(&file) };
     let invocation = bench.world.invocation("handler");
     let stays = deal_with(&with_derms(&bench.world, &dacs, &down), std::slice::from_ref(&letter), &invocation).await;
     assert_eq!((stays.len(), bench.run(&file).state.is_settled()), (1, false), "the DERMS could not be told");
