@@ -104,7 +104,7 @@ def canceled_event(world: World):
     for status in told:
         _send(world, status)
         if status.message_id == "EM-1":
-            _send(world, status)  # The DERMS may repeat itself.
+            _send(world, status, taken=(200, 202))  # The DERMS may repeat itself, and finds it done or not yet.
         _end(world, status)
     return told
 
@@ -131,9 +131,9 @@ def out_of_order(world: World):
     return told
 
 
-def _send(world, status):
+def _send(world, status, taken=(202,)):
     answer, said = world.post(ROUTE, status.body, world.tokens["derms"])
-    if answer != 202:
+    if answer not in taken:
         raise AssertionError(f"{status.message_id} was answered {answer}: {said}")
 
 

@@ -2,6 +2,7 @@
 
 mod again;
 mod at_once;
+mod twins;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +19,7 @@ use super::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageK
 use crate::ledger::message::{Message, MessageState};
 use crate::memory::World;
 use crate::ports::Receipt;
-use crate::trigger::{HttpReply, HttpRequest};
+use crate::trigger::{Delivery, HttpReply, HttpRequest};
 use crate::{Failure, Rejected, Transient};
 
 const FLOW: &str = "test-flow";

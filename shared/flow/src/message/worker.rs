@@ -111,6 +111,7 @@ async fn one(
     }
     let mut work = Work::new(kit, calls, invocation, message);
     work.last = last;
+    work.is_alone = delivery.group.is_some();
     if work.message.position.is_none() {
         work.message.position.clone_from(&delivery.sequence);
     }
@@ -138,6 +139,8 @@ pub(super) struct Work<'a> {
     message: Message,
     rev: u64,
     last: Option<Seen<LastDelivered>>,
+    /// A group of a FIFO queue has one instance at a time; of a standard queue two may have the same message.
+    is_alone: bool,
 }
 
 impl<'a> Work<'a> {
@@ -148,7 +151,7 @@ impl<'a> Work<'a> {
         message: Seen<Message>,
     ) -> Self {
         let attempt = format!("{}#{}", message.value.key, message.value.attempt);
-        Self { kit, calls, invocation, attempt, message: message.value, rev: message.rev, last: None }
+        Self { kit, calls, invocation, attempt, message: message.value, rev: message.rev, last: None, is_alone: true }
     }
 
     /// Brings the message to its end while its source waits, who is told by whoever called this: the acknowledgement, or
@@ -183,7 +186,7 @@ impl<'a> Work<'a> {
                     self.end(state, Some(result), None).await?;
                     return Ok(Progress::Done);
                 }
-                Step::Tell(answered) => self.message.answered = Some(answered),
+                Step::Tell(answered) => self.keep_before_telling(answered).await?,
                 Step::Later(delay) => return Ok(Progress::Later(delay)),
             }
         }
@@ -237,6 +240,17 @@ impl<'a> Work<'a> {
         };
         let ack = self.calls.negative(&body, ground, &reason).unwrap_or(Value::Null);
         Ok(Step::Tell(Answered { ack, ends, reason: Some(reason) }))
+    }
+
+    /// Where two instances may have the message, and may have found different answers, the first one to write it down has
+    /// it told; the other one finds it changed.
+    async fn keep_before_telling(&mut self, answered: Answered) -> Result<(), Transient> {
+        self.message.answered = Some(answered);
+        if self.is_alone {
+            return Ok(());
+        }
+        let write = self.write()?;
+        self.commit(&[write]).await
     }
 
     /// Tells the source, then ends the message. If the source cannot be told, the target's answer is kept, so that the
