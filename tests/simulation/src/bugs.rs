@@ -49,8 +49,6 @@ pub enum Bug {
     ForgetTheCancel,
     /// A status is not held for its predecessor.
     ForgetToHold,
-    /// Reservations and outcomes do not look at their stage.
-    IgnoreTheStage,
 }
 
 impl Bug {
@@ -78,6 +76,5 @@ impl Bug {
         Self::CheckpointBeforeTheCall,
         Self::ForgetTheCancel,
         Self::ForgetToHold,
-        Self::IgnoreTheStage,
     ];
 }

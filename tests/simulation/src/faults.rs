@@ -211,6 +211,7 @@ impl Plan {
                 _ if certain => 25,
                 Fault::BrokenStream if flow.is_messages() => 2,
                 Fault::BrokenStream => 8,
+                Fault::CrashInBatch if flow == FlowId::Request => 1,
                 Fault::CrashInBatch => 3,
                 Fault::Crash | Fault::CrashAfterCall | Fault::Throttle | Fault::LostAnswer => 100,
                 Fault::FunctionTimeout | Fault::SlowTwin => 80,

@@ -24,6 +24,8 @@ pub const RECORDS: usize = 50;
 
 /// A schedule of a day's outage takes a sixth of this; one that takes more goes in circles.
 const MOST_STEPS: u64 = 4_000_000;
+/// With a planted bug that is found sooner.
+const MOST_STEPS_WITH_BUG: u64 = 400_000;
 /// The same for events, most of which are steps.
 const MOST_EVENTS: u64 = 4 * MOST_STEPS;
 
@@ -324,7 +326,8 @@ fn drive(shared: &Shared, mut cloud: Cloud, setting: &Setting) -> End {
         };
         let Some(event) = event else { break };
         events += 1;
-        if now > limit || shared.lock().steps > MOST_STEPS || events > MOST_EVENTS {
+        let most_steps = if shared.lock().bug.is_some() { MOST_STEPS_WITH_BUG } else { MOST_STEPS };
+        if now > limit || shared.lock().steps > most_steps || events > MOST_EVENTS {
             let hours = now / seconds(3600);
             let broken = vec![format!("not at rest after {hours} h: {} messages wait", cloud.waiting())];
             return End { rested: false, instances: cloud.started.values().sum(), broken };

@@ -56,11 +56,6 @@ impl SimStore {
                 }
             }
         }
-        let is_gate = matches!(self.flow, FlowId::Reservation | FlowId::Outcome);
-        if is_gate && self.wire.shared.has_bug(Bug::IgnoreTheStage) {
-            let is_stage = |key: &Key| key.sort.starts_with("stage#");
-            keys.iter().zip(&mut items).filter(|(key, _)| is_stage(key)).for_each(|(_, item)| *item = None);
-        }
         Ok(items)
     }
 

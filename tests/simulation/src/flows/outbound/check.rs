@@ -4,7 +4,7 @@ use flow::ledger::message::{Message, MessageState};
 use jiff::SignedDuration;
 
 use super::sheets::Told;
-use super::{Accepted, Meant};
+use super::{Accepted, Manner, Meant};
 use crate::engine::seconds;
 use crate::neighbours::{Heard, SyncState};
 use crate::schedule::Setting;
@@ -24,7 +24,8 @@ pub(super) fn check_message(
         return;
     };
     // Whoever sent it twice may have sent it the second time when it was corrected: a door that stood still took it then.
-    if message.resent && kept.attempt > 2 && kept.state != MessageState::Accepted {
+    let was_refusable = message.bad || message.manner == Manner::Malformed;
+    if message.resent && was_refusable && kept.attempt > 1 && kept.state != MessageState::Accepted {
         return;
     }
     let reached = calls.iter().any(|call| call.id == message.id && call.taken);

@@ -87,7 +87,7 @@ pub static RULES: Sheet = Sheet {
     told: Told::SyncRequest,
     suffix: "",
     body: |meant, words| {
-        let rules: Vec<Value> = (0..if meant.large { 900 } else { 1 })
+        let rules: Vec<Value> = (0..if meant.large { 420 } else { 1 })
             .map(|number| {
                 json!({
                     "ruleId": format!("R-{number}"), "ruleType": "PARTICIPATION", "effectiveDate": "2026-05-01",
