@@ -32,7 +32,8 @@ test: lint ## everything that holds the rules: format, lints, template, unit, co
 	@printf '\n== unit and contract tests\n'
 	cargo test --workspace --exclude it --exclude simulation
 	@printf '\n== simulation: ten thousand schedules, and the faults that they met\n'
-	cargo test -p simulation -- --nocapture
+	@# Of the whole workspace: alone it would have other features, and AWS's clients would be compiled again.
+	cargo test --workspace --test schedules --test outage -- --nocapture
 	@printf '\n== structure, template and examples\n'
 	cargo test --workspace --test rules
 	@$(MAKE) build

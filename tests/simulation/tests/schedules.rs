@@ -2,6 +2,7 @@
 
 use simulation::bugs::Bug;
 use simulation::campaign::{campaign, hunt};
+use simulation::dice::Dice;
 use simulation::faults::Fault;
 use simulation::flows::FlowId;
 use simulation::schedule::{Options, run};
@@ -26,6 +27,13 @@ fn every_planted_bug_is_found() {
     let missed: Vec<Bug> =
         hunt(Bug::ALL, &[1], 1000).into_iter().filter(|hunt| hunt.found.is_none()).map(|hunt| hunt.bug).collect();
     assert_eq!(missed, vec![]);
+}
+
+#[test]
+fn a_seed_means_the_same_numbers_for_ever() {
+    let mut dice = Dice::new(0);
+    assert_eq!(dice.roll(), 0xe220_a839_7b1d_cdaf);
+    assert_eq!(dice.roll(), 0x6e78_9e6a_a1b9_65f4);
 }
 
 #[test]
