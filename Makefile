@@ -135,8 +135,8 @@ bench: ## measure the shipped binaries against the bars of the architecture; BEN
 	cargo run --profile ship -p bench -- $(BENCH)
 
 .PHONY: sim
-sim: ## run the simulation: 10,000 fresh schedules; SEED= replays one with its story, HOURS= for longer
-	@cargo run --quiet -p simulation -- $(if $(SEED),--seed '$(SEED)',$(if $(HOURS),--hours '$(HOURS)',--schedules 10000))
+sim: ## run the simulation: 10,000 fresh schedules; SEED= replays one with its story, FLOW= of one flow, HOURS= for longer
+	@cargo run --quiet -p simulation -- $(if $(FLOW),--flow '$(FLOW)') $(if $(SEED),--seed '$(SEED)',$(if $(HOURS),--hours '$(HOURS)',--schedules 10000))
 
 .PHONY: lint
 lint: $(READY) ## format, clippy and the template, without running anything
