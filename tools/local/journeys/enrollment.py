@@ -14,6 +14,7 @@ from .agreement import Agreement
 RULES, AGGREGATORS, CHECK = "dacs-derms-program-rules", "dacs-derms-aggregators", "dacs-derms-device-status-check"
 START, END = "2026-06-01T00:00:00-05:00", "2026-08-31T23:59:59-05:00"
 PROGRAM = {"programId": "90000001", "programCode": "SUMMER-T"}
+ASSET_TYPES = "key,value\nTHERMOSTAT,SMART-THERMOSTAT\n"
 DEVICES = {1: 1, 2: 1, 3: 3}
 """By customer: how many devices."""
 EXTRACT_COLUMNS = (
@@ -87,6 +88,7 @@ def _network(world):
 def _enroll(world):
     """Two bring devices of their own, which the DERMS hears of; for the third an outside system calls DACS past us. All that
     DACS takes is complete at once in this story."""
+    world.set_lookup("AssetType", ASSET_TYPES)
     asked = [{
         "messageId": f"J-{number}", "drmsInstanceId": "DERMS-1",
         "customerInfo": {"cisPersonId": f"P-J{number}"},
