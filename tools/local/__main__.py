@@ -98,9 +98,20 @@ def _down(_):
 def _during(given):
     facts = platform.up()
     try:
-        return subprocess.run(given.command, cwd=state.ROOT, env=platform.environment(facts)).returncode
+        code = subprocess.run(given.command, cwd=state.ROOT, env=platform.environment(facts)).returncode
     finally:
         platform.down(facts["mark"])
+    if code:
+        _print_complaints()
+    return code
+
+
+def _print_complaints():
+    """What the functions logged as errors, and why their doors answered 503: of a failed run, often the reason."""
+    log = (state.FOLDER / "emulator.log").read_text(errors="replace").splitlines()
+    found = [line for line in log if '"level":"ERROR"' in line or '"message":"not accepted"' in line]
+    for line in found[-20:]:
+        print(line[:600], file=sys.stderr)
 
 
 def _look(given):

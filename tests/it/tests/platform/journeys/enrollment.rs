@@ -6,7 +6,7 @@ use flow::ledger::run::RunState;
 use serde_json::{Value, json};
 
 use super::rows_of;
-use crate::messages::{ACK, SYNC, becomes, sync_request};
+use crate::messages::{ACK, SYNC, becomes, resend_corrected, sync_request};
 use crate::support::{MESSAGES, Platform, eventually, sync_request_id, unique};
 
 const REQUEST: &str = "/v1/derms/enrollment-request";
@@ -190,7 +190,7 @@ async fn refused_and_corrected(platform: &Platform, subscription: &Subscription)
     let failed = becomes(platform, &id, "Error", 30).await;
     assert_eq!(failed["history"][1]["body"]["exceptionInfo"][0]["comments"], text);
     body["sendDetails"]["locationInfo"]["division"] = json!("SOUTH");
-    assert_eq!(platform.post_as("dacs", SYNC, &body).await.0, 202);
+    resend_corrected(platform, &body).await;
     becomes(platform, &id, "Synchronized", 30).await;
 }
 
