@@ -17,8 +17,9 @@ use domain::lookups::Lookups;
 use domain::msg_ack::{Envelope, MsgAck, Response, ResponseCode};
 use domain::time::Instant;
 
-use super::attempt::{Attempt, Halt};
+use super::attempt::Attempt;
 use super::decode::ReadFault;
+use super::halt::Halt;
 use super::head;
 use super::reader::Line;
 use super::rejects::{self, RejectedRecord};

@@ -7,18 +7,20 @@ use domain::layout::RowFault;
 use domain::lookups::Lookups;
 use jiff::{SignedDuration, Timestamp};
 
+use super::cut_short::{closing, follow_supersession, give_up_when_due, is_delivering};
 use super::decode::{Object, ReadFault};
+use super::halt::{Halt, Stop, Worked};
 use super::head;
 use super::ids::Ids;
 use super::reader::Line;
 use super::rejects::Rejects;
 use super::settle::{self, Ending};
 use super::{FileFlow, FileKit, NameRow, Next, acknowledge, calls, deliver, look_again_after, publish, register, tell};
-use crate::ledger::run::{Lease, Phase, Position, Resume, Run, RunState};
+use crate::ledger::run::{Lease, Phase, Position, Run, RunState};
 use crate::ledger::{Committed, Seen};
 use crate::ports::Write;
 use crate::trigger::Invocation;
-use crate::{Failure, Rejected, Transient};
+use crate::{Rejected, Transient};
 
 /// Between two checkpoints at most this much of the file (architecture.md §2.3: 8–16 MB; a checkpoint is what a part of
 /// scores costs most) …
@@ -30,28 +32,8 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 /// … and this long where it calls a target: no call begins that could outlive the invocation, which is 20 s, and those
 /// that wait for their slots are made before.
 const CALL_MARGIN: SignedDuration = SignedDuration::from_secs(30);
-/// Rows that will not be delivered are counted for this long after the retry limit, should the file be unreadable.
-const DRAINING: SignedDuration = SignedDuration::from_hours(1);
 /// The lease outlasts the deadline by this, for clocks that differ.
 const SKEW: SignedDuration = SignedDuration::from_secs(2);
-
-/// Why work stopped before the run was settled.
-pub(super) enum Stop {
-    /// The invocation's time is used up; the last checkpoint is good.
-    OutOfTime,
-    /// What comes next may not be sent yet, for this reason; the last checkpoint is good.
-    Waiting(String),
-    /// Another invocation took the run over, or changed it.
-    Fenced,
-    /// The machinery failed.
-    Transient(Transient),
-}
-
-impl From<Transient> for Stop {
-    fn from(fault: Transient) -> Self {
-        Self::Transient(fault)
-    }
-}
 
 /// A claimed run.
 pub(super) struct Attempt<'a> {
@@ -377,91 +359,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Why a phase stopped: the file is rejected, or the attempt ends.
-pub(super) enum Halt {
-    /// The file as a whole is rejected.
-    Rejected(Rejected),
-    /// The attempt ends.
-    Stop(Stop),
-}
-
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
-    }
-}
-
-impl From<Transient> for Halt {
-    fn from(fault: Transient) -> Self {
-        Self::Stop(Stop::Transient(fault))
-    }
-}
-
-impl From<Failure> for Halt {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Rejected(rejected) => Self::Rejected(rejected),
-            Failure::Transient(fault) => fault.into(),
-        }
-    }
-}
-
-fn give_up_when_due(kit: &FileKit, run: &mut Run, (now, deadline): (Timestamp, Option<Timestamp>)) {
-    let tried = run.first_turn.map_or(SignedDuration::ZERO, |first| now.duration_since(first));
-    let idle = run.idle_attempts > kit.limits.idle_attempts;
-    let due = match run.phase {
-        Phase::Settle(_) => false,
-        Phase::Drain(_) => idle || tried > kit.limits.retry.saturating_add(DRAINING),
-        _ => idle || deadline.map_or(tried > kit.limits.retry, |deadline| now >= deadline),
-    };
-    if due {
-        run.reason = Some(match deadline.filter(|deadline| now >= *deadline) {
-            Some(deadline) => format!("given up at its deadline, {deadline}"),
-            None => format!(
-                "given up {} minutes after its first turn, after {} attempts that died without progress",
-                tried.as_mins(),
-                run.idle_attempts
-            ),
-        });
-        if is_delivering(run.phase) {
-            run.resume = Some(Resume { phase: run.phase, position: run.position, counts: run.counts });
-        }
-        run.phase = match run.phase {
-            Phase::Drain(state) | Phase::Tell(state) => Phase::Settle(state),
-            phase => closing(phase, RunState::GivenUp),
-        };
-        run.idle_attempts = 0;
-    }
-}
-
-fn follow_supersession(run: &mut Run) {
-    if run.superseded_by.is_some() && is_delivering(run.phase) {
-        run.phase = closing(run.phase, RunState::Superseded);
-    }
-}
-
-pub(super) fn is_delivering(phase: Phase) -> bool {
-    matches!(phase, Phase::Check | Phase::Copy | Phase::Rewrite | Phase::Deliver)
-}
-
-/// What follows `phase` when nothing more will be delivered: rows that were not counted yet are counted.
-fn closing(phase: Phase, state: RunState) -> Phase {
-    match phase {
-        Phase::Check | Phase::Deliver => Phase::Drain(state),
-        Phase::Tell(own) => Phase::Settle(own),
-        Phase::Copy | Phase::Rewrite | Phase::Drain(_) | Phase::Settle(_) => Phase::Settle(state),
-    }
-}
-
 /// 2, 4, 8 … seconds, at most five minutes.
 fn backoff(faults: u32) -> Duration {
     Duration::from_secs(1_u64.checked_shl(faults.min(8)).unwrap_or(256)).min(Duration::from_secs(300))
 }
-
-/// Turns a rejection of the whole file into the way a phase reports it.
-pub(super) fn reject(run: &Run, reason: impl Into<String>) -> Halt {
-    Halt::Rejected(Rejected::new(run.source.key.clone(), reason))
-}
-
-/// The result of a phase.
-pub(super) type Worked = Result<(), Halt>;

@@ -24,9 +24,10 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::acknowledge::AckFile;
-use super::attempt::{Attempt, Halt, Stop, Worked};
+use super::attempt::Attempt;
 use super::deliver::{finish, read_on};
 use super::gate::{Gate, Looked, Verdict};
+use super::halt::{Halt, Stop, Worked};
 use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
 use super::{FileFlow, FileKit, serve};

@@ -19,8 +19,9 @@ use domain::csv::Record;
 use domain::layout::{HeaderFault, RowFault};
 use domain::lookups::Lookups;
 
-use super::attempt::{Attempt, Halt, Stop, Worked, reject};
+use super::attempt::Attempt;
 use super::decode::ReadFault;
+use super::halt::{Halt, Stop, Worked, reject};
 use super::head;
 use super::keys::{Place, RowKeys};
 use super::reader::{FileReader, Line, has_swallowed, swallowed, too_long};

@@ -4,8 +4,9 @@ use domain::csv::{Delimiter, Record, Split, Splitter, foreign_encoding, strip_bo
 use domain::layout::HeaderFault;
 
 use super::acknowledge::NameRow;
-use super::attempt::{Attempt, Halt, Stop, reject};
+use super::attempt::Attempt;
 use super::decode::{self, Decoded, ReadFault};
+use super::halt::{Halt, Stop, reject};
 use super::reader::{FileReader, moved};
 use crate::ledger::run::{Encoding, Head, Position, Run};
 

@@ -11,8 +11,9 @@ use domain::csv::{Delimiter, Record};
 use domain::layout::{Columns, HeaderFault, RowFault};
 use domain::lookups::Lookups;
 
-use super::attempt::{Attempt, Halt, Stop, Worked, reject};
+use super::attempt::Attempt;
 use super::deliver::emptied;
+use super::halt::{Halt, Stop, Worked, reject};
 use super::head;
 use super::reader::{Line, has_swallowed, swallowed, too_long};
 use super::rejects::too_many;

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::attempt::{Attempt, Stop, is_delivering};
+use super::attempt::Attempt;
+use super::cut_short::is_delivering;
+use super::halt::Stop;
 use super::rejects::{self, RejectFiles};
 use super::{Arrival, FileKit};
 use crate::ledger::open::Open;

@@ -10,8 +10,9 @@ use domain::csv::Record;
 use domain::layout::{HeaderFault, RowFault};
 use domain::lookups::Lookups;
 
-use super::attempt::{Attempt, Worked};
+use super::attempt::Attempt;
 use super::calls::{CallRow, CallTarget};
+use super::halt::Worked;
 use super::head;
 use super::publish::FileToFile;
 use super::reader::Line;
