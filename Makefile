@@ -138,6 +138,11 @@ bench: ## measure the shipped binaries against the bars of the architecture; BEN
 sim: ## run the simulation: 10,000 fresh schedules; SEED= replays one with its story, FLOW= of one flow, HOURS= for longer
 	@cargo run --quiet -p simulation -- $(if $(FLOW),--flow '$(FLOW)') $(if $(SEED),--seed '$(SEED)',$(if $(HOURS),--hours '$(HOURS)',--schedules 10000))
 
+# SECONDS is a variable of bash too: only one that was given to make counts.
+.PHONY: chaos
+chaos: build ## the deployed platform under traffic while processes are killed, neighbours and S3 fail: do the books balance? SECONDS=120 SEED=
+	@$(LOCAL) chaos $(if $(filter command line,$(origin SECONDS)),--seconds '$(SECONDS)') $(if $(SEED),--seed '$(SEED)')
+
 .PHONY: lint
 lint: $(READY) ## format, clippy and the template, without running anything
 	@printf '== format\n'

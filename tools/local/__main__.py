@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from . import account, callers, demo, files, invoke, platform, state
+from . import account, callers, chaos, demo, files, invoke, platform, state
 from .progress import Failed
 
 ENVIRONMENT = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
@@ -58,6 +58,11 @@ def _arguments():
     during.set_defaults(run=_during)
 
     verbs.add_parser("demo", help="run all flows, and give an account of what became of it").set_defaults(run=lambda _: demo.demo())
+
+    rough = verbs.add_parser("chaos", help="traffic over all flows while processes are killed and S3 and the neighbours fail; do the books balance?")
+    rough.add_argument("--seconds", type=int, default=120, help="of traffic and faults; 120 if not given")
+    rough.add_argument("--seed", type=int, default=0, help="what is sent and what goes wrong; a fresh one, which is printed, if not given")
+    rough.set_defaults(run=lambda given: chaos.chaos(given.seconds, given.seed))
 
     drop = verbs.add_parser("drop", help="put a file where a flow takes it")
     drop.add_argument("flow")

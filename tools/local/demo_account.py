@@ -15,6 +15,11 @@ FEW, MANY = 3, 10
 """Of a file with many rejected rows only a few are shown; its reasons.csv has them all."""
 WIDTH = 150
 """Of the tables where there is no terminal to fit them into."""
+NUMBERS = (
+    "rows", "delivered", "repeated", "rejected", "line", "fields", "different", "sent", "sent again", "answered later", "calls again",
+    "effects twice", "times",
+)
+"""Columns of numbers."""
 LEDGER = {"AwaitingAck": "Awaiting ack"}
 GOOD = ("Delivered", "Synchronized")
 
@@ -29,7 +34,7 @@ def show(told, comparison, seconds):
         console.print()
         console.print(_agreement(agreement))
     console.print()
-    console.print(_comparison(comparison))
+    console.print(comparison_table(comparison, "The account against the books"))
     for subject, what, account, books in comparison.differences:
         console.print(Text(f"  {subject}: {what}\n    the account says {account!r}\n    the books say    {books!r}", style="red"))
     fields, differences = sum(comparison.fields.values()), len(comparison.differences)
@@ -38,10 +43,11 @@ def show(told, comparison, seconds):
     return differences
 
 
-def _table(title, *columns):
+def empty_table(title, *columns):
+    """A table without rows; columns of numbers are aligned as such."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
     for column in columns:
-        is_number = column in ("rows", "delivered", "repeated", "rejected", "line", "fields", "different")
+        is_number = column in NUMBERS
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     return table
 
@@ -51,7 +57,7 @@ def _state(word):
 
 
 def _files(told):
-    table = _table("Files", "what", "file", "state", "rows", "delivered", "repeated", "rejected", "where the rows are")
+    table = empty_table("Files", "what", "file", "state", "rows", "delivered", "repeated", "rejected", "where the rows are")
     for story in told.files:
         counts = story.run["counts"]
         numbers = [str(counts[each]) for each in ("rows", "delivered", "repeated", "rejected")]
@@ -76,7 +82,7 @@ def _where(story):
 def _rejected(told):
     bucket = told.world.outputs["RejectsBucket"]
     title = f"Rejected: s3://{bucket}/<flow>/<file>.<run>.reasons.csv, and .rows.csv, droppable again"
-    table = _table(title, "file", "run", "line", "column", "reason")
+    table = empty_table(title, "file", "run", "line", "column", "reason")
     for story in told.files:
         if not story.rejected:
             continue
@@ -93,7 +99,7 @@ def _rejected(told):
 
 def _messages(told):
     requests = told.world.sandbox("dacs")["syncRequests"]
-    table = _table("Sync requests of DACS", "what", "id", "HTTP answers", "in the ledger", "in DACS", "before", "reason given to DACS")
+    table = empty_table("Sync requests of DACS", "what", "id", "HTTP answers", "in the ledger", "in DACS", "before", "reason given to DACS")
     for story in told.messages:
         request = requests[story.sync_id]
         states = [entry["state"] for entry in request["history"] if entry.get("body")]
@@ -114,7 +120,7 @@ def _comments(request):
 
 
 def _devices(told):
-    table = _table("Devices in the DERMS", "device", "subscription", "head-end", "NIC id", "service point", "status", "can be called")
+    table = empty_table("Devices in the DERMS", "device", "subscription", "head-end", "NIC id", "service point", "status", "can be called")
     for each in told.world.sandbox("derms")["devices"]:
         names = ("deviceId", "subscriptionId", "headEndSystem", "nicId", "servicePointId", "status")
         table.add_row(*(Text(each[name] or "") for name in names), "yes" if each["eligible"] else "no")
@@ -123,7 +129,7 @@ def _devices(told):
 
 def _stages(told):
     books = told.world.sandbox("dacs")["programEvents"]
-    table = _table("Program events of DACS, one per stage", "what", "event", "stage", "went through")
+    table = empty_table("Program events of DACS, one per stage", "what", "event", "stage", "went through")
     for stage in told.stages:
         history = books[stage.stage]["history"] if stage.stage in books else []
         table.add_row(stage.title, stage.event, stage.stage, " → ".join(entry["state"] for entry in history) or "none")
@@ -131,7 +137,7 @@ def _stages(told):
 
 
 def _statuses(told):
-    table = _table("Event statuses of the DERMS", "what", "message", "in the ledger", "acknowledged", "stage by stage")
+    table = empty_table("Event statuses of the DERMS", "what", "message", "in the ledger", "acknowledged", "stage by stage")
     for status in told.statuses:
         ack = status.acknowledged["history"][-1]["body"]["MsgAck"]
         lines = [f"{line['id']}: {line['value']}" for line in ack["responses"]["response"][1:]]
@@ -140,7 +146,7 @@ def _statuses(told):
 
 
 def _refusals(told):
-    table = _table("Requests that were not taken as new", "what", "route", "status", "answer")
+    table = empty_table("Requests that were not taken as new", "what", "route", "status", "answer")
     for refusal in told.refusals:
         answer = refusal.answer or {}
         said = answer.get("detail") or answer.get("message") or ", ".join(f"{name} {value}" for name, value in answer.items())
@@ -149,7 +155,7 @@ def _refusals(told):
 
 
 def _faults(told):
-    table = _table("Every field that a 400 names", "message", "pointer", "reason")
+    table = empty_table("Every field that a 400 names", "message", "pointer", "reason")
     for refusal in told.refusals:
         for place, each in enumerate((refusal.answer or {}).get("errors", [])):
             table.add_row(Text(refusal.title if not place else ""), Text(each["pointer"] or "(message)"), Text(each["reason"]))
@@ -157,7 +163,7 @@ def _faults(told):
 
 
 def _notices(told):
-    table = _table("Notices to people", "to", "subject", "about")
+    table = empty_table("Notices to people", "to", "subject", "about")
     for audience, subject, text in told.notices:
         lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
         about = lines.get("File") or lines.get("Message") or lines.get("Lookup", "")
@@ -168,7 +174,7 @@ def _notices(told):
 
 def _agreement(agreement):
     """What each system says of the same thing; a dash where it has nothing to do with it."""
-    table = _table(f"Journey: {agreement.title}", "about", *SYSTEMS)
+    table = empty_table(f"Journey: {agreement.title}", "about", *SYSTEMS)
     for about, *said in agreement.lines:
         known = [each for each in said if each is not None]
         style = "green" if len(set(known)) == 1 else "red"
@@ -176,8 +182,9 @@ def _agreement(agreement):
     return table
 
 
-def _comparison(comparison):
-    table = _table("The account against the books", "compared with", "fields", "different")
+def comparison_table(comparison, title):
+    """How many fields were compared, by subject, and how many differ."""
+    table = empty_table(title, "compared with", "fields", "different")
     wrong = [subject for subject, *_ in comparison.differences]
     for subject, fields in comparison.fields.items():
         table.add_row(subject, str(fields), str(wrong.count(subject)))

@@ -36,8 +36,8 @@ def compare(told):
     """Compares everything that was told."""
     comparison = Comparison()
     for story in told.files:
-        _run(comparison, story)
-        _reject_files(comparison, told.world, story)
+        run(comparison, story)
+        reject_files(comparison, told.world, story)
     _scores(comparison, told)
     for output in sorted(set(INBOXES.values())):
         _inbox(comparison, told, output)
@@ -51,7 +51,7 @@ def compare(told):
     return comparison
 
 
-def _run(comparison, story):
+def run(comparison, story):
     """The ledger's books of a file, and that they balance."""
     counts, rejected = story.run["counts"], len(story.rejected)
     expected = {"rows": story.rows, "delivered": len(story.delivered), "repeated": story.repeated, "rejected": rejected}
@@ -69,7 +69,7 @@ def _run(comparison, story):
     comparison.same("ledger: files", f"{story.name} parent", story.parent, story.run["parent"])
 
 
-def _reject_files(comparison, world, story):
+def reject_files(comparison, world, story):
     """`reasons.csv` line by line, and `rows` byte for byte."""
     subject, there = "reject files", world.keys("RejectsBucket")
     key = rejects_key(story, "reasons")

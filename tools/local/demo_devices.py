@@ -55,17 +55,21 @@ def compare(comparison, told):
     comparison.same(subject, "reserved", wanted, sorted(dacs["reservations"].get(STAGES[0], [])))
     for row in stories[OUTCOME].delivered:
         there = dacs["outcomes"].get(row["stageId"], {}).get(f"{row['headEndSystemId']}/{row['nicId']}", {}).get("body", {})
-        said = {"eventExternalIdentifier": row["stageId"], "headEndSystem": row["headEndSystemId"], "nicId": row["nicId"]}
-        said["outcome"] = CODES[row["outcome"]]
-        if row["outcome"] != "SUCCESS" and row["errorMessage"]:
-            said["errorMessage"] = row["errorMessage"][:LONGEST_ERROR]
-        said |= {name: row[name] for name in TIMES if row[name]}
-        comparison.same_fields(subject, f"outcome of {row['nicId']}", _as_instants(said), _as_instants(there))
+        comparison.same_fields(subject, f"outcome of {row['nicId']}", as_instants(as_dacs_is_told(row)), as_instants(there))
     for flow, record in ((RESERVATION, "4"), (OUTCOME, "3")):
         _acknowledged(comparison, stories[flow], record, derms)
 
 
-def _as_instants(record):
+def as_dacs_is_told(row):
+    """What DACS must be told of the outcome in this row."""
+    said = {"eventExternalIdentifier": row["stageId"], "headEndSystem": row["headEndSystemId"], "nicId": row["nicId"]}
+    said["outcome"] = CODES[row["outcome"]]
+    if row["outcome"] != "SUCCESS" and row.get("errorMessage"):
+        said["errorMessage"] = row["errorMessage"][:LONGEST_ERROR]
+    return said | {name: row[name] for name in TIMES if row[name]}
+
+
+def as_instants(record):
     """Times as instants: they reach DACS in UTC."""
     return {name: datetime.fromisoformat(value.replace("Z", "+00:00")) if name in TIMES else value for name, value in record.items()}
 

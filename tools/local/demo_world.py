@@ -94,14 +94,19 @@ class World:
         if done.returncode:
             raise Failed(f"`operator {verb}` failed: {done.stderr.strip()}")
 
-    def announce_again(self, dropped):
-        """S3 may tell of one object more than once: the same event again, and the time until its queue is empty."""
+    def announce(self, dropped):
+        """S3 may tell of one object more than once: the same event again. Gives the queue."""
         event = {
             "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "awsRegion": self.facts["region"],
             "s3": {"bucket": {"name": dropped.bucket}, "object": {"key": dropped.key, "versionId": dropped.version, "sequencer": "00"}},
         }
         queue = self.sqs.get_queue_url(QueueName=self.facts["functions"][dropped.flow])["QueueUrl"]
         self.sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"Records": [event]}))
+        return queue
+
+    def announce_again(self, dropped):
+        """The same event again, and the time until its queue is empty."""
+        queue = self.announce(dropped)
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
         def is_empty():
@@ -120,6 +125,13 @@ class World:
 
     def post_file(self, flow, envelope, body):
         """Posts a file with its envelope, as the DERMS may do instead of dropping it."""
+        status, answer = self.offer_file(flow, envelope, body)
+        if status != 202:
+            raise Failed(f"A file for {flow} was answered {status}: {answer}")
+        return self.offered(flow, envelope)
+
+    def offer_file(self, flow, envelope, body):
+        """The same: status and answer, whatever they are."""
         mark = "a-line-that-no-file-has"
         parts = [("envelope", "application/json", json.dumps(envelope).encode()), ("file", "text/csv", body)]
         form = b"".join(
@@ -128,10 +140,11 @@ class World:
         ) + f"--{mark}--\r\n".encode()
         subject = flow.split("-", 2)[2]
         headers = {"Content-Type": f"multipart/form-data; boundary={mark}", "Authorization": f"Bearer {self.tokens['derms']}"}
-        status, answer = _call(urllib.request.Request(f"{self.facts['apiUrl']}/v1/derms/{subject}", form, headers))
-        if status != 202:
-            raise Failed(f"A file for {flow} was answered {status}: {answer}")
-        bucket, key = self.outputs["DermsOutboxBucket"], f"{subject}/{envelope['messageId']}.csv"
+        return _call(urllib.request.Request(f"{self.facts['apiUrl']}/v1/derms/{subject}", form, headers))
+
+    def offered(self, flow, envelope):
+        """Where a file that was posted and taken is."""
+        bucket, key = self.outputs["DermsOutboxBucket"], f"{flow.split('-', 2)[2]}/{envelope['messageId']}.csv"
         return Dropped(flow, bucket, key, self.s3.head_object(Bucket=bucket, Key=key)["VersionId"])
 
     def call_dacs(self, path, body):
