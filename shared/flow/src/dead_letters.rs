@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 use domain::flows::{FLOWS, Flow, Kind};
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 
 use crate::Transient;
 use crate::derms_ack::DermsAcks;
@@ -26,6 +25,7 @@ use crate::ledger::message::{LastDelivered, Message, MessageState};
 use crate::ledger::open::Open;
 use crate::ledger::run::{Run, RunId};
 use crate::ledger::{Committed, Ledger, Seen};
+use crate::message::Nudge;
 use crate::ports::{Audience, Clock, Notice, Notifier, Outgoing, Queue, Telemetry, Write};
 use crate::status_answers::StatusAnswers;
 use crate::sync_ack::SyncRequestAcks;
@@ -69,13 +69,6 @@ pub struct DeadLetterKit {
     pub derms: DermsAcks,
     /// The flows' retry limit.
     pub retry_limit: SignedDuration,
-}
-
-/// What the queue of a message flow carries.
-#[derive(Deserialize)]
-struct Nudge {
-    key: String,
-    attempt: u32,
 }
 
 /// Deals with `letters`; the queue ids of those that stay in their dead-letter queue, to be dealt with later.
@@ -151,28 +144,41 @@ async fn message(
     invocation: &Invocation,
 ) -> Result<(), Transient> {
     let group = letter.delivery.group.clone().unwrap_or_default();
-    let Ok(nudge) = serde_json::from_str::<Nudge>(&letter.delivery.body) else {
+    let Some(nudge) = Nudge::read(&letter.delivery.body) else {
         return put_back(kit, flow, letter, group).await;
     };
     let keys = (Message::key(flow.name, &nudge.key), LastDelivered::key(flow.name, &group));
     let (message, last) = kit.ledger.get_two::<Message, LastDelivered>(&keys.0, &keys.1).await?;
-    let waits = |message: &Seen<Message>| {
-        message.value.state == MessageState::Accepted && message.value.attempt == nudge.attempt
-    };
-    let Some(mut message) = message.filter(waits) else { return Ok(()) };
+    let Some(message) = message else { return Ok(()) };
+    let open = nudge.open(&kit.ledger, flow.name, message, kit.clock.now()).await?;
+    let Some(mut message) = open else { return Ok(()) };
     if is_past(kit, message.value.accepted) {
         return give_up_message(kit, flow, message, invocation).await;
     }
     if message.value.position.is_none() {
-        // It was the first of its order when it left the queue, and comes back as the last: its place is right after what
-        // was delivered before, so that it is never delivered over what was accepted after it (decision 6).
-        message.value.position = Some(last.map_or_else(|| "0".into(), |last| format!("{}~", last.value.position)));
+        message.value.position = Some(place(kit, flow, &message.value, last).await?);
         let write = Write::put(keys.0, &message.value, Some(message.rev), None)?;
         if kit.ledger.commit(&[write]).await? == Committed::LostRace {
             return Err(Transient::new("the message was changed at the same time"));
         }
     }
     put_back(kit, flow, letter, group).await
+}
+
+/// The place of a message that has none yet. It was the first of its order when it left the queue, and comes back as the last:
+/// its place is right after what was delivered before it, so that it is never delivered over what was accepted after it
+/// (decision 6). What was accepted after it and delivered since it left the queue is before it already.
+async fn place(
+    kit: &DeadLetterKit,
+    flow: &Flow,
+    message: &Message,
+    last: Option<Seen<LastDelivered>>,
+) -> Result<String, Transient> {
+    let first = || "0".to_owned();
+    let Some(last) = last.map(|last| last.value) else { return Ok(first()) };
+    let delivered = kit.ledger.get::<Message>(&Message::key(flow.name, &last.message)).await?;
+    let is_newer = delivered.is_some_and(|delivered| delivered.value.accepted > message.accepted);
+    Ok(if is_newer { first() } else { format!("{}~", last.position) })
 }
 
 /// Tells its source, then people, then ends it.

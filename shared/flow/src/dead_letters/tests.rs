@@ -92,6 +92,37 @@ async fn a_message_that_comes_back_is_never_delivered_over_one_that_was_accepted
 }
 
 #[tokio::test]
+async fn a_message_that_comes_back_is_not_delivered_over_one_that_was_delivered_before_its_letter_was_taken() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.post("m0", "s1", 0).await;
+    bench.drain().await;
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    bench.world.clock.advance(Duration::from_secs(1));
+    bench.post("m2", "s1", 2).await;
+    bench.drain().await;
+    dead(&bench.world, &dacs, SYNC, letter).await;
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m0=0", "m2=2"]);
+    assert_eq!(bench.message("m1").state, MessageState::Refused);
+}
+
+#[tokio::test]
+async fn a_message_that_was_sent_again_as_it_was_comes_back_as_that_attempt() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.target_will(&[Plan::Refuse]);
+    bench.post("m1", "s1", 1).await;
+    bench.drain().await;
+    bench.world.clock.advance(48 * HOUR);
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    assert_eq!(dead(&bench.world, &dacs, SYNC, letter).await, Vec::<String>::new());
+    assert_eq!((bench.message("m1").state, bench.world.open(SYNC)), (MessageState::Accepted, Vec::new()));
+    bench.drain().await;
+    assert_eq!((bench.sent(), bench.message("m1").state), (vec!["m1=1".to_owned()], MessageState::Delivered));
+}
+
+#[tokio::test]
 async fn a_message_that_comes_back_alone_keeps_its_place_after_what_was_delivered_before_it() {
     let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
     bench.post("m0", "s1", 0).await;

@@ -44,6 +44,13 @@ impl MessageState {
         matches!(self, Self::Delivered | Self::AwaitingAck)
     }
 
+    /// Whether a message that stands so may be attempted anew when it is sent again: it has ended, and not well, or only its
+    /// source knows how.
+    #[must_use]
+    pub fn may_be_attempted_anew(self) -> bool {
+        matches!(self, Self::AwaitingAck | Self::Refused | Self::Failed | Self::Discarded)
+    }
+
     /// The state in one word, for logs, metrics and answers.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -124,6 +131,26 @@ impl Message {
     #[must_use]
     pub fn key(flow: &str, key: &str) -> Key {
         Key { partition: format!("{flow}#message#{key}"), sort: "message".into() }
+    }
+
+    /// Its next attempt with the body that it has, accepted at `now`: it keeps its place, and, if its target had taken it,
+    /// what is known of that.
+    #[must_use]
+    pub fn attempted_anew(&self, now: Timestamp) -> Self {
+        let taken_before = self.state == MessageState::AwaitingAck;
+        Self {
+            accepted: now,
+            attempt: self.attempt.saturating_add(1),
+            forced: false,
+            promised: false,
+            state: MessageState::Accepted,
+            answered: None,
+            result: self.result.clone().filter(|_| taken_before),
+            asked: self.asked.filter(|_| taken_before),
+            reason: None,
+            ended: None,
+            ..self.clone()
+        }
     }
 
     /// When the ledger may forget it: never while it is open.

@@ -18,9 +18,9 @@ use domain::json::Problem;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use super::door::{Taken, take};
+use super::door::{Next, Taken, take};
 use super::worker::{Progress, Work};
-use super::{Identity, MessageCalls, MessageKit, nudge};
+use super::{Identity, MessageCalls, MessageKit, Nudge};
 use crate::Transient;
 use crate::ledger::message::{Message, MessageState};
 use crate::ledger::{Committed, Seen};
@@ -95,8 +95,10 @@ impl AtOnce<'_> {
     }
 
     async fn one(&self, listed: &Listed, request: &HttpRequest, once: String) -> Result<Told, Transient> {
-        match take(self.kit, &listed.identity, &listed.body, &request.correlation).await? {
+        match take(self.kit, &listed.identity, &listed.body, &request.correlation, Next::ByTheDoor).await? {
             Taken::New(message) => self.bring(*message, once).await,
+            // Not at this door: it brings the next attempt to its end by itself.
+            Taken::Again(message) => Ok(ended(*message)),
             Taken::Open(message) => self.promise(*message, once).await,
             Taken::Done(message) => Ok(ended(*message)),
             Taken::OtherBody(message) => {
@@ -134,7 +136,7 @@ impl AtOnce<'_> {
             let promised = Message { promised: true, ..message.value.clone() };
             let write = Write::put(key.clone(), &promised, Some(message.rev), None)?;
             if message.value.promised || self.kit.ledger.commit(&[write]).await? == Committed::Yes {
-                self.kit.queue.send(&nudge(&promised, once)).await?;
+                self.kit.queue.send(&Nudge::of(&promised).outgoing(&promised, once)?).await?;
                 return Ok(Told::Later);
             }
             let known = self.kit.ledger.get::<Message>(&key).await?;

@@ -12,6 +12,7 @@
 
 mod at_once;
 mod door;
+mod nudge;
 mod worker;
 
 #[cfg(test)]
@@ -23,17 +24,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::json::Problem;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use at_once::{AtOnce, Listed, Told};
 pub use door::accept;
+pub(crate) use nudge::Nudge;
 pub(crate) use worker::backoff;
 pub use worker::work;
 
 use crate::ledger::Ledger;
 use crate::ledger::message::{LastDelivered, Message};
 use crate::lookups::LookupBook;
-use crate::ports::{Clock, Notifier, Outgoing, Outlet, Queue, Source, Telemetry};
+use crate::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
 use crate::trigger::{Invocation, Reply, Trigger};
 use crate::{Failure, Transient};
 
@@ -162,12 +164,6 @@ pub async fn serve(
         Trigger::Http(request) => Reply::Http(accept(kit, identify, &request).await),
         Trigger::Queue(deliveries) => Reply::Batch { failed: work(kit, calls, &deliveries, invocation).await },
     }
-}
-
-/// What the queue carries of `message`: which one, and for which of its attempts. Two with the same `once` are one.
-pub(crate) fn nudge(message: &Message, once: String) -> Outgoing {
-    let body = json!({ "key": message.key, "attempt": message.attempt }).to_string();
-    Outgoing { body, group: message.group.clone(), deduplication: once }
 }
 
 /// The newer message of the same order that has been delivered, if there is one.

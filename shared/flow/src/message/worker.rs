@@ -6,10 +6,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit};
+use super::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit, Nudge};
 use crate::ledger::message::{Answered, Body, LastDelivered, Message, MessageState};
 use crate::ledger::open::Open;
 use crate::ledger::{Committed, Seen};
@@ -70,14 +69,6 @@ async fn hand_back(kit: &MessageKit, delivery: &Delivery, delay: Duration) {
     }
 }
 
-/// What the queue carries: which message, and for which of its attempts. A nudge that is left over from an earlier
-/// attempt does nothing: it stands further forward in its group than the attempt that was made since.
-#[derive(Deserialize)]
-struct Nudge {
-    key: String,
-    attempt: u32,
-}
-
 /// How far a message was brought.
 pub(super) enum Progress {
     /// Nothing more is to be done for this delivery.
@@ -93,7 +84,7 @@ async fn one(
     invocation: &Invocation,
 ) -> Result<Progress, Transient> {
     let started = kit.clock.now();
-    let Ok(nudge) = serde_json::from_str::<Nudge>(&delivery.body) else {
+    let Some(nudge) = Nudge::read(&delivery.body) else {
         tell(kit, Audience::Technical, "a queue message that names no message", &delivery.message_id).await?;
         return Ok(Progress::Done);
     };
@@ -106,9 +97,9 @@ async fn one(
         tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await?;
         return Ok(Progress::Done);
     };
-    if message.value.state != MessageState::Accepted || message.value.attempt != nudge.attempt {
+    let Some(message) = nudge.open(&kit.ledger, kit.flow, message, started).await? else {
         return Ok(Progress::Done);
-    }
+    };
     let mut work = Work::new(kit, calls, invocation, message);
     work.last = last;
     work.is_alone = delivery.group.is_some();

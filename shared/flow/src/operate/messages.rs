@@ -6,7 +6,7 @@ use super::Refused;
 use crate::ledger::message::{Message, MessageState};
 use crate::ledger::open::Open;
 use crate::ledger::{Committed, Ledger, Seen};
-use crate::message::{newer_delivered, nudge};
+use crate::message::{Nudge, newer_delivered};
 use crate::ports::{Clock, Queue, Write};
 
 /// A person's access to the messages of one flow.
@@ -40,30 +40,19 @@ impl Messages {
     /// [`Refused`] when it was delivered, or overtaken.
     pub async fn resend(&self, key: &str, force: bool) -> Result<Message, Refused> {
         let seen = self.seen(key).await?;
-        let taken_before = match seen.value.state {
-            MessageState::Accepted => return self.queue_again(seen, force).await,
-            MessageState::AwaitingAck => true,
-            MessageState::Refused | MessageState::Failed | MessageState::Discarded => false,
-            MessageState::Delivered => {
-                let wanted = "only one that did not end well can be sent again";
-                return Err(Refused::state(named(key), seen.value.state.word(), wanted));
-            }
-        };
+        if seen.value.state == MessageState::Accepted {
+            return self.queue_again(seen, force).await;
+        }
+        if !seen.value.state.may_be_attempted_anew() {
+            let wanted = "only one that did not end well can be sent again";
+            return Err(Refused::state(named(key), seen.value.state.word(), wanted));
+        }
         if !force && let Some(newer) = newer_delivered(&self.ledger, &self.flow, &seen.value).await? {
             return Err(Refused::Overtaken { key: key.to_owned(), newer: newer.message });
         }
-        let known = seen.value.clone();
-        let fresh = Message {
-            attempt: known.attempt.saturating_add(1),
-            accepted: self.clock.now(),
-            state: MessageState::Accepted,
-            forced: force,
-            result: known.result.filter(|_| taken_before),
-            asked: known.asked.filter(|_| taken_before),
-            reason: None,
-            ended: None,
-            ..known
-        };
+        let (answered, promised) = (seen.value.answered.clone(), seen.value.promised);
+        let anew = seen.value.attempted_anew(self.clock.now());
+        let fresh = Message { forced: force, answered, promised, ..anew };
         self.change(&seen, &fresh).await?;
         self.nudge(&fresh).await?;
         Ok(fresh)
@@ -115,7 +104,7 @@ impl Messages {
     async fn nudge(&self, message: &Message) -> Result<(), Refused> {
         let now = self.clock.now().as_millisecond();
         let once = format!("{}-{}-operator-{now}", message.key, message.attempt);
-        Ok(self.queue.send(&nudge(message, once)).await?)
+        Ok(self.queue.send(&Nudge::of(message).outgoing(message, once)?).await?)
     }
 }
 

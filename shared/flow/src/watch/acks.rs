@@ -4,7 +4,8 @@
 //! it: what it has delivered is in its own ledger, and is looked up here, once the answer is due (decision 12).
 
 use domain::flows::{Flow, Kind};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::WatchKit;
 use crate::Transient;
@@ -32,7 +33,8 @@ pub async fn report_missing_acks(kit: &WatchKit, invocation: &Invocation) -> Res
         if !missing.is_empty() {
             kit.notifier.notify(&notice(kit, flow, by, &missing)).await?;
             kit.telemetry.tally(flow.name, "MissingAcks", u64::try_from(missing.len()).unwrap_or(u64::MAX));
-            side_by_side(missing.iter(), |open| mark_overdue(kit, flow.name, open)).await?;
+            let marks = missing.iter().map(|open| mark_overdue(kit, flow.name, open).boxed()).collect();
+            side_by_side(marks).await?;
         }
     }
     for flow in Flow::of(Kind::Messages) {
@@ -85,7 +87,8 @@ async fn close_answered(
     let answered = answered(kit, by, &open).await?;
     let (closed, left): (Vec<_>, Vec<_>) = open.into_iter().zip(answered).partition(|(_, answered)| *answered);
     let left = left.into_iter().map(|(open, _)| open).collect();
-    side_by_side(closed.iter(), |(open, _)| close(kit, flow.name, open)).await?;
+    let closes = closed.iter().map(|(open, _)| close(kit, flow.name, open).boxed()).collect();
+    side_by_side(closes).await?;
     Ok(left)
 }
 
@@ -111,11 +114,10 @@ async fn mark_overdue(kit: &WatchKit, flow: &str, open: &Seen<Open>) -> Result<C
     kit.ledger.commit(&[close, overdue.opening(flow, expires)?]).await
 }
 
-async fn side_by_side<I, F>(items: impl Iterator<Item = I>, work: impl Fn(I) -> F) -> Result<(), Transient>
-where
-    F: Future<Output = Result<Committed, Transient>>,
-{
-    stream::iter(items.map(work)).buffer_unordered(SIDE_BY_SIDE).try_for_each(async |_| Ok(())).await
+async fn side_by_side(writes: Vec<BoxFuture<'_, Result<Committed, Transient>>>) -> Result<(), Transient> {
+    let mut written = stream::iter(writes).buffer_unordered(SIDE_BY_SIDE);
+    while written.try_next().await?.is_some() {}
+    Ok(())
 }
 
 fn notice(kit: &WatchKit, flow: &Flow, by: &str, missing: &[Seen<Open>]) -> Notice {

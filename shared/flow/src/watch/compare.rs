@@ -149,9 +149,9 @@ async fn compare_stretch(
         state.compared += 1;
     }
     let mut ids = IdSet::of(text);
-    let read = |piece: &String| read_piece(&kit.rejects, piece.clone());
-    let mut answered =
-        stream::iter(answers.files.iter().flat_map(|file| &file.pieces).map(read)).buffer_unordered(SIDE_BY_SIDE);
+    let pieces = answers.files.iter().flat_map(|file| &file.pieces);
+    let reads: Vec<_> = pieces.map(|piece| read_piece(&kit.rejects, piece.clone())).collect();
+    let mut answered = stream::iter(reads).buffer_unordered(SIDE_BY_SIDE);
     while let Some(piece) = answered.try_next().await? {
         for id in lines(&piece) {
             ids.remove(id);

@@ -1,6 +1,7 @@
 //! Messages that are sent again: repeated, or corrected.
 
 use super::*;
+use crate::ledger::open::Matter;
 use crate::ports::Clock;
 
 #[tokio::test]
@@ -63,6 +64,57 @@ async fn the_source_of_a_message_that_was_overtaken_hears_of_it() {
     assert_eq!(bench.message("m1").state, MessageState::Refused);
     let overtaken = json!("Business: message m2 of the same order was delivered after this one was first sent");
     assert_eq!(bench.told(), [json!("Business: unknown service point"), json!("positive"), overtaken]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_and_not_queued_is_still_what_it_was_and_listed_as_that() {
+    let bench = Bench::of("dacs-derms-enrollment-sync", World::new("2026-07-01T10:00:00Z".parse().unwrap()));
+    for (id, plan, state, matter) in [
+        ("m1", Plan::Later, MessageState::AwaitingAck, Matter::AwaitingAck),
+        ("m2", Plan::Refuse, MessageState::Refused, Matter::Refused),
+    ] {
+        bench.target_will(&[plan]);
+        bench.post(id, id, 1).await;
+        bench.drain().await;
+        let before = bench.message(id);
+        bench.post(id, id, 1).await;
+        // As if the door had ended before it queued the message: its sender has a 202 of the first post, and is content.
+        for delivery in bench.world.queue.take(10) {
+            bench.world.queue.remove(delivery.receipt.as_ref().unwrap());
+        }
+        assert_eq!((bench.message(id), before.state), (before, state));
+        assert!(bench.world.open(bench.kit.flow).contains(&(matter, id.to_owned())));
+        assert_eq!(bench.post(id, id, 1).await, 202);
+        bench.drain().await;
+        assert_eq!((bench.message(id).state, bench.message(id).attempt), (MessageState::Delivered, 2));
+    }
+    assert_eq!(bench.sent(), ["m1=1", "m1=1", "m2=1"]);
+    assert_eq!(bench.world.open(bench.kit.flow), []);
+}
+
+#[tokio::test]
+async fn a_correction_does_not_slip_in_front_with_the_nudge_of_a_repeat() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Later]);
+    bench.post("m1", "s1", 1).await;
+    bench.drain().await;
+    assert_eq!(bench.post("m1", "s1", 1).await, 202, "repeated");
+    bench.post("m2", "s1", 2).await;
+    assert_eq!(bench.post("m1", "s1", 3).await, 202, "corrected");
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m1=1", "m2=2", "m1=3"]);
+    assert_eq!((bench.message("m1").state, bench.message("m1").attempt), (MessageState::Delivered, 2));
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_twice_is_attempted_anew_once() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Refuse]);
+    bench.post("m1", "s1", 1).await;
+    bench.drain().await;
+    assert_eq!((bench.post("m1", "s1", 1).await, bench.post("m1", "s1", 1).await), (202, 202));
+    bench.drain().await;
+    assert_eq!((bench.sent(), bench.message("m1").attempt), (vec!["m1=1".to_owned()], 2));
 }
 
 /// What happens to a message flow.
