@@ -47,6 +47,9 @@ async fn went_through(platform: &Platform, stage: &str, states: &[&str]) -> Valu
     event
 }
 
+/// The statuses of a stage that runs, in order.
+const LIFE: [&str; 3] = ["SCHEDULED", "IN_PROGRESS", "COMPLETED"];
+
 #[tokio::test]
 async fn a_stage_told_backwards_and_twice_goes_through_its_life_once_and_in_order() {
     let _with_others = MESSAGES.read().await;
@@ -59,8 +62,11 @@ async fn a_stage_told_backwards_and_twice_goes_through_its_life_once_and_in_orde
     assert_eq!((&event["calls"], &event["refusals"]), (&json!(3), &json!(0)), "{event}");
     assert_eq!(event["created"]["programExternalIdentifier"], "PRG-SUMMER-T");
     assert_eq!(event["created"]["programEventCategory"], "X1RE");
-    for message in &messages {
-        assert_eq!(ack(&platform, message).await, ("SUCCESS".into(), vec![format!("S-{id}=COMPLETED")]));
+    // An acknowledgement says what DACS has by then: what its message asked for, or what came after it.
+    for (message, later) in messages.iter().zip([&LIFE[2..], &LIFE[1..], &LIFE]) {
+        let (code, values) = ack(&platform, message).await;
+        let may_be: Vec<_> = later.iter().map(|status| vec![format!("S-{id}={status}")]).collect();
+        assert!(code == "SUCCESS" && may_be.contains(&values), "{code} {values:?}");
     }
     let (status, first) = platform.post_as("derms", ROUTE, &messages[2]).await;
     assert_eq!((status, &first["status"]), (200, &json!("DELIVERED")), "the first answer again");
