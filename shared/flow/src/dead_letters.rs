@@ -155,8 +155,10 @@ async fn message(
     if is_past(kit, message.value.accepted) {
         return give_up_message(kit, flow, message, invocation).await;
     }
-    if message.value.position.is_none() {
-        message.value.position = Some(place(kit, flow, &message.value, last).await?);
+    if message.value.position.is_none()
+        && let Some(number) = &letter.delivery.sequence
+    {
+        message.value.position = Some(place(kit, flow, &message.value, (last, number)).await?);
         let write = Write::put(keys.0, &message.value, Some(message.rev), None)?;
         if kit.ledger.commit(&[write]).await? == Committed::LostRace {
             return Err(Transient::new("the message was changed at the same time"));
@@ -165,20 +167,31 @@ async fn message(
     put_back(kit, flow, letter, group).await
 }
 
+/// What is before all places of an order.
+const FIRST: &str = "-";
+
 /// The place of a message that has none yet. It was the first of its order when it left the queue, and comes back as the last:
 /// its place is right after what was delivered before it, so that it is never delivered over what was accepted after it
-/// (decision 6). What was accepted after it and delivered since it left the queue is before it already.
+/// (decision 6). What was accepted after it and delivered since it left the queue is before it already. Of several that left,
+/// the dead-letter queue's `number` says which one was first.
+///
+/// ```text
+/// -~7 < -~8 < 26 < 26~9 < 26~11 < 30     26 and 30 are numbers of the queue, 7 to 11 of the dead-letter queue
+/// ```
 async fn place(
     kit: &DeadLetterKit,
     flow: &Flow,
     message: &Message,
-    last: Option<Seen<LastDelivered>>,
+    (last, number): (Option<Seen<LastDelivered>>, &str),
 ) -> Result<String, Transient> {
-    let first = || "0".to_owned();
-    let Some(last) = last.map(|last| last.value) else { return Ok(first()) };
-    let delivered = kit.ledger.get::<Message>(&Message::key(flow.name, &last.message)).await?;
-    let is_newer = delivered.is_some_and(|delivered| delivered.value.accepted > message.accepted);
-    Ok(if is_newer { first() } else { format!("{}~", last.position) })
+    let mut after = FIRST.to_owned();
+    if let Some(last) = last.map(|last| last.value) {
+        let delivered = kit.ledger.get::<Message>(&Message::key(flow.name, &last.message)).await?;
+        if delivered.is_none_or(|delivered| delivered.value.accepted <= message.accepted) {
+            after = last.position.split('~').next().unwrap_or(FIRST).to_owned();
+        }
+    }
+    Ok(format!("{after}~{number}"))
 }
 
 /// Tells its source, then people, then ends it.

@@ -108,6 +108,45 @@ async fn a_message_that_comes_back_is_not_delivered_over_one_that_was_delivered_
 }
 
 #[tokio::test]
+async fn of_two_that_come_back_the_one_that_was_accepted_first_is_not_delivered_over_the_other() {
+    for before in [&[][..], &["m0"]] {
+        let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+        for id in before {
+            bench.post(id, "s1", 0).await;
+        }
+        bench.drain().await;
+        for id in ["m1", "m2"] {
+            bench.post(id, "s1", 1).await;
+        }
+        let letters = [lost(&bench.world), lost(&bench.world)];
+        for letter in letters {
+            dead(&bench.world, &dacs, SYNC, letter).await;
+        }
+        let first = lost(&bench.world);
+        dead(&bench.world, &dacs, SYNC, first).await;
+        bench.drain().await;
+        let states = ["m1", "m2"].map(|id| bench.message(id).state);
+        assert_eq!(states, [MessageState::Refused, MessageState::Delivered], "after {before:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_come_back_in_their_order_both_are_delivered() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    for id in ["m1", "m2"] {
+        bench.post(id, "s1", 1).await;
+    }
+    let letters = [lost(&bench.world), lost(&bench.world)];
+    for letter in letters {
+        dead(&bench.world, &dacs, SYNC, letter).await;
+    }
+    bench.drain().await;
+    bench.post("m3", "s1", 3).await;
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m1=1", "m2=1", "m3=3"]);
+}
+
+#[tokio::test]
 async fn a_message_that_was_sent_again_as_it_was_comes_back_as_that_attempt() {
     let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
     bench.target_will(&[Plan::Refuse]);
