@@ -292,6 +292,21 @@ async fn when_only_the_source_cannot_be_told_the_target_is_not_called_again() {
 }
 
 #[tokio::test]
+async fn nothing_older_is_sent_over_a_message_that_its_target_took_and_whose_source_could_not_be_told_yet() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Refuse]);
+    bench.post("m1", "s1", 1).await;
+    bench.drain().await;
+    bench.source_will(&[Plan::Fail]);
+    bench.post("m2", "s1", 2).await;
+    bench.batch().await;
+    assert_eq!((bench.sent(), bench.message("m2").state), (vec!["m2=2".to_owned()], MessageState::Accepted));
+    assert_eq!(bench.post("m1", "s1", 1).await, 409);
+    bench.drain().await;
+    assert_eq!((bench.sent(), bench.message("m2").state), (vec!["m2=2".to_owned()], MessageState::Delivered));
+}
+
+#[tokio::test]
 async fn a_message_whose_target_stays_down_is_given_up_after_the_limit_with_a_negative_answer() {
     let bench = Bench::new();
     bench.target_will(&vec![Plan::Fail; 5000]);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit, Nudge};
-use crate::ledger::message::{Answered, Body, LastDelivered, Message, MessageState};
+use crate::ledger::message::{Answered, Body, LastDelivered, Message, MessageState, REMEMBERED};
 use crate::ledger::open::Open;
 use crate::ledger::{Committed, Seen};
 use crate::ports::{Audience, Notice, ObjectRef, UnitReport, Write};
@@ -268,8 +268,9 @@ impl<'a> Work<'a> {
             let reason = format!("the target answered, and the source could not be told: {}", fault.chain());
             return self.end(MessageState::Failed, None, Some(reason)).await;
         }
-        let write = self.write()?;
-        self.commit(&[write]).await?;
+        let mut writes = vec![self.write()?];
+        writes.extend(self.moves_on()?);
+        self.commit(&writes).await?;
         Err(fault)
     }
 
@@ -292,6 +293,20 @@ impl<'a> Work<'a> {
         self.kit.clock.now().duration_since(self.message.accepted) > self.kit.retry_limit
     }
 
+    /// Once its target has taken it, its order moves on, whether or not its source has been told: nothing older that comes back
+    /// from the dead letters, or is sent again, is delivered over it.
+    fn moves_on(&self) -> Result<Option<Write>, Transient> {
+        let answered = self.message.answered.as_ref().is_some_and(|answered| answered.ends.is_taken());
+        let is_behind = |last: &Seen<LastDelivered>| self.message.position.as_ref() <= Some(&last.value.position);
+        let (is_taken, last) = (answered || self.message.state.is_taken(), self.last.as_ref());
+        let Some(position) = self.message.position.clone().filter(|_| is_taken && !last.is_some_and(is_behind)) else {
+            return Ok(None);
+        };
+        let (key, now) = (LastDelivered::key(self.kit.flow, &self.message.group), self.kit.clock.now());
+        let fresh = LastDelivered { position, message: self.message.key.clone(), at: Some(now) };
+        Write::put(key, &fresh, last.map(|last| last.rev), now.checked_add(REMEMBERED).ok()).map(Some)
+    }
+
     /// Ends the message. With a delivered one its order moves on, and one that waits for somebody is listed: one write.
     async fn end(
         &mut self,
@@ -305,16 +320,7 @@ impl<'a> Work<'a> {
         self.message.ended = Some(self.kit.clock.now());
         self.notify().await?;
         let mut writes = vec![self.write()?];
-        if state.is_taken()
-            && let Some(position) = &self.message.position
-            && self.last.as_ref().is_none_or(|last| last.value.position < *position)
-        {
-            let key = LastDelivered::key(self.kit.flow, &self.message.group);
-            let (position, message) = (position.clone(), self.message.key.clone());
-            let last = LastDelivered { position, message, at: self.message.ended };
-            let seen = self.last.as_ref().map(|last| last.rev);
-            writes.push(Write::put(key, &last, seen, self.message.expires())?);
-        }
+        writes.extend(self.moves_on()?);
         if let Some(open) = Open::of_message(&self.message) {
             writes.push(open.opening(self.kit.flow, self.message.expires())?);
         }
