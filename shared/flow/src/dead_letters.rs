@@ -152,13 +152,16 @@ async fn message(
     let Some(message) = message else { return Ok(()) };
     let open = nudge.open(&kit.ledger, flow.name, message, kit.clock.now()).await?;
     let Some(mut message) = open else { return Ok(()) };
+    let place = match (&message.value.position, &letter.delivery.sequence) {
+        (None, Some(number)) => Some(place(kit, flow, &message.value, (last, number)).await?),
+        _ => None,
+    };
+    let has_new_place = place.is_some();
+    message.value.position = place.or(message.value.position);
     if is_past(kit, message.value.accepted) {
         return give_up_message(kit, flow, message, invocation).await;
     }
-    if message.value.position.is_none()
-        && let Some(number) = &letter.delivery.sequence
-    {
-        message.value.position = Some(place(kit, flow, &message.value, (last, number)).await?);
+    if has_new_place {
         let write = Write::put(keys.0, &message.value, Some(message.rev), None)?;
         if kit.ledger.commit(&[write]).await? == Committed::LostRace {
             return Err(Transient::new("the message was changed at the same time"));
@@ -170,10 +173,10 @@ async fn message(
 /// What is before all places of an order.
 const FIRST: &str = "-";
 
-/// The place of a message that has none yet. It was the first of its order when it left the queue, and comes back as the last:
-/// its place is right after what was delivered before it, so that it is never delivered over what was accepted after it
-/// (decision 6). What was accepted after it and delivered since it left the queue is before it already. Of several that left,
-/// the dead-letter queue's `number` says which one was first.
+/// The place of a message that has none yet. It was the first of its order when it left the queue, and comes back as the last,
+/// or is sent again by a person: its place is right after what was delivered before it, so that it is never delivered over
+/// what was accepted after it (decision 6). What was accepted after it and delivered since it left the queue is before it
+/// already. Of several that left, the dead-letter queue's `number` says which one was first.
 ///
 /// ```text
 /// -~7 < -~8 < 26 < 26~9 < 26~11 < 30     26 and 30 are numbers of the queue, 7 to 11 of the dead-letter queue

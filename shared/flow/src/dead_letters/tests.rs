@@ -192,6 +192,29 @@ async fn past_its_limit_a_message_fails_its_sync_request_turns_to_error_and_peop
 }
 
 #[tokio::test]
+async fn what_was_given_up_is_not_sent_again_over_what_was_delivered_meanwhile_unless_forced() {
+    let (bench, dacs) = (sync(), Targets::answering(200, "{}"));
+    bench.post("m1", "s1", 1).await;
+    let letter = lost(&bench.world);
+    bench.world.clock.advance(HOUR);
+    bench.post("m2", "s1", 2).await;
+    bench.drain().await;
+    bench.world.clock.advance(27 * HOUR);
+    dead(&bench.world, &dacs, SYNC, letter).await;
+    assert_eq!(bench.message("m1").state, MessageState::Failed);
+    let desk = crate::operate::Messages {
+        flow: SYNC.into(),
+        ledger: bench.world.ledger(),
+        queue: Arc::new(bench.world.queue.clone()),
+        clock: Arc::new(bench.world.clock.clone()),
+    };
+    desk.resend("m1", false).await.unwrap_err();
+    desk.resend("m1", true).await.unwrap();
+    bench.drain().await;
+    assert_eq!(bench.sent(), ["m2=2", "m1=1"]);
+}
+
+#[tokio::test]
 async fn while_dacs_cannot_be_told_the_letter_and_what_follows_it_stay() {
     let (bench, dacs) = (sync(), Targets::answering(500, ""));
     bench.post("m1", "s1", 1).await;
