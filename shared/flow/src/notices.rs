@@ -37,6 +37,8 @@ const SKEW: SignedDuration = SignedDuration::from_secs(60);
 const PAGE: u32 = 100;
 /// So many writes go into one commit.
 const COMMIT: usize = 25;
+/// How often opening a window is tried again at once.
+const RACES: u32 = 5;
 /// So many kept notices are told in full; the others are counted.
 const TOLD: usize = 20;
 
@@ -100,13 +102,6 @@ impl OncePerWindow {
         if open.get(cause).is_some_and(|until| *until > now) {
             return Ok(true);
         }
-        let (ledger, function) = &self.ledger;
-        let key = window_key(function, cause);
-        let seen = ledger.get::<Window>(&key).await?;
-        if let Some(seen) = seen.as_ref().filter(|seen| seen.value.until > now) {
-            open.insert(cause.to_owned(), seen.value.until);
-            return Ok(true);
-        }
         let window = Window {
             audience: notice.audience,
             subject: notice.subject.clone(),
@@ -115,21 +110,32 @@ impl OncePerWindow {
             first: Some(notice.text.clone()),
             owner: self.owner.clone(),
         };
-        let rev = seen.map(|seen| seen.rev);
-        let write = Write::put(key.clone(), &window, rev, expires(now))?;
-        if ledger.commit(&[write]).await? == Committed::LostRace {
-            return Ok(true);
+        let (ledger, function) = &self.ledger;
+        let key = window_key(function, cause);
+        for _ in 0..RACES {
+            let seen = ledger.get::<Window>(&key).await?;
+            if let Some(seen) = seen.as_ref().filter(|seen| seen.value.until > now) {
+                open.insert(cause.to_owned(), seen.value.until);
+                return Ok(true);
+            }
+            let rev = seen.map(|seen| seen.rev);
+            let write = Write::put(key.clone(), &window, rev, expires(now))?;
+            // Whoever was first may have opened it, or closed the one that is over: then nobody would tell what is kept.
+            if ledger.commit(&[write]).await? == Committed::LostRace {
+                continue;
+            }
+            open.insert(cause.to_owned(), window.until);
+            drop(open);
+            self.inner.notify(notice).await?;
+            let told = Window { first: None, ..window };
+            let write = Write::put(key, &told, Some(rev.unwrap_or(0) + 1), expires(now))?;
+            if let Err(fault) = ledger.commit(&[write]).await {
+                // It is told again when the window is over, which is better than not at all.
+                tracing::warn!(function, fault = fault.chain(), "a notice may be told twice");
+            }
+            return Ok(false);
         }
-        open.insert(cause.to_owned(), window.until);
-        drop(open);
-        self.inner.notify(notice).await?;
-        let told = Window { first: None, ..window };
-        let write = Write::put(key, &told, Some(rev.unwrap_or(0) + 1), expires(now))?;
-        if let Err(fault) = ledger.commit(&[write]).await {
-            // It is told again when the window is over, which is better than not at all.
-            tracing::warn!(function, fault = fault.chain(), "a notice may be told twice");
-        }
-        Ok(false)
+        Err(Transient::new("opening the window of a notice: others keep changing it"))
     }
 
     async fn keep(&self, cause: &str, notice: &Notice) -> Result<(), Transient> {
@@ -184,7 +190,7 @@ async fn close(
 ) -> Result<(), Transient> {
     let prefix = kept_prefix(cause);
     let mut texts: Vec<String> = window.value.first.iter().cloned().collect();
-    let mut deletes = vec![Write::Delete { key: window_key(function, cause), seen: window.rev }];
+    let mut deletes = Vec::new();
     let (mut count, mut after) = (texts.len(), prefix.clone());
     loop {
         let page = ledger.list(&partition(function), Some(&after), PAGE).await?;
@@ -206,11 +212,13 @@ async fn close(
     if count > 0 {
         notifier.notify(&summary(&window.value, count, &texts)).await?;
     }
-    // Should this be cut off, what is left is told again with the next window of its cause.
-    for some in deletes.chunks(COMMIT * COMMIT) {
+    // The window goes last: should this be cut off, what is left is told again the next time.
+    deletes.push(Write::Delete { key: window_key(function, cause), seen: window.rev });
+    let (first, last) = deletes.split_at(deletes.len().saturating_sub(COMMIT));
+    for some in first.chunks(COMMIT * COMMIT) {
         try_join_all(some.chunks(COMMIT).map(|writes| ledger.commit(writes))).await?;
     }
-    Ok(())
+    ledger.commit(last).await.map(|_| ())
 }
 
 fn summary(window: &Window, count: usize, texts: &[String]) -> Notice {
@@ -254,129 +262,4 @@ fn expires(now: Timestamp) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::memory::World;
-
-    const FUNCTION: &str = "dacs-derms-enrollment-sync";
-
-    fn world() -> World {
-        World::new("2026-07-01T10:00:00Z".parse().unwrap())
-    }
-
-    fn gathering(world: &World, owner: &str, minutes: i64) -> OncePerWindow {
-        let (inner, clock) = (Arc::new(world.notices.clone()), Arc::new(world.clock.clone()));
-        let window = SignedDuration::from_mins(minutes);
-        OncePerWindow::new(inner, (world.ledger(), FUNCTION), clock, window, owner.into())
-    }
-
-    fn refused(message: &str) -> Notice {
-        let subject = format!("{FUNCTION}: a message was refused");
-        Notice { audience: Audience::Business, subject, text: format!("Message: {message}\n") }
-    }
-
-    async fn rest(world: &World) {
-        tell_the_rest(&world.ledger(), FUNCTION, &world.notices, world.clock.now()).await.unwrap();
-    }
-
-    fn subjects(world: &World) -> Vec<String> {
-        world.notices.all().into_iter().map(|notice| notice.subject).collect()
-    }
-
-    #[tokio::test]
-    async fn the_first_of_a_cause_is_told_at_once_and_the_others_together_when_its_window_is_over() {
-        let world = world();
-        let (one, two) = (gathering(&world, "one", 15), gathering(&world, "two", 15));
-        for message in ["m1", "m2"] {
-            one.notify(&refused(message)).await.unwrap();
-        }
-        two.notify(&refused("m3")).await.unwrap();
-        assert_eq!(world.notices.all(), [refused("m1")]);
-        world.clock.advance(Duration::from_secs(15 * 60));
-        rest(&world).await;
-        assert_eq!(world.notices.all().len(), 1, "somebody's clock may be behind");
-        world.clock.advance(Duration::from_secs(60));
-        rest(&world).await;
-        rest(&world).await;
-        let told = world.notices.all();
-        assert_eq!(told.len(), 2);
-        assert_eq!(told[1].subject, format!("{FUNCTION}: a message was refused (2 more)"));
-        assert!(told[1].text.contains("m2") && told[1].text.contains("m3") && !told[1].text.contains("m1"));
-        assert_eq!(world.table.items(), vec![], "nothing is left");
-    }
-
-    #[tokio::test]
-    async fn one_of_a_kind_is_told_once_and_the_next_after_the_window_at_once() {
-        let world = world();
-        let one = gathering(&world, "one", 15);
-        one.notify(&refused("m1")).await.unwrap();
-        world.clock.advance(Duration::from_secs(16 * 60));
-        one.notify(&refused("m2")).await.unwrap();
-        assert_eq!(world.notices.all(), [refused("m1"), refused("m2")]);
-        world.clock.advance(Duration::from_secs(17 * 60));
-        rest(&world).await;
-        assert_eq!(world.notices.all().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn other_causes_and_other_recipients_do_not_wait() {
-        let world = world();
-        let one = gathering(&world, "one", 15);
-        let failed = Notice { subject: format!("{FUNCTION}: a message was failed"), ..refused("m2") };
-        let technical = Notice { audience: Audience::Technical, ..refused("m3") };
-        for notice in [&refused("m1"), &failed, &technical] {
-            one.notify(notice).await.unwrap();
-        }
-        assert_eq!(world.notices.all(), [refused("m1"), failed, technical]);
-    }
-
-    #[tokio::test]
-    async fn a_thousand_of_a_kind_are_two_notices_of_which_the_second_is_not_endless() {
-        let world = world();
-        let one = gathering(&world, "one", 15);
-        for n in 0..1000 {
-            one.notify(&refused(&format!("m{n}"))).await.unwrap();
-        }
-        world.clock.advance(Duration::from_secs(16 * 60));
-        rest(&world).await;
-        let told = world.notices.all();
-        assert_eq!(subjects(&world)[1], format!("{FUNCTION}: a message was refused (999 more)"));
-        assert_eq!(told[1].text.matches("Message: ").count(), TOLD);
-        assert!(told[1].text.contains("and 979 that are not shown"));
-        assert_eq!(world.table.items(), vec![]);
-    }
-
-    #[tokio::test]
-    async fn without_a_window_every_notice_is_told_at_once_and_nothing_is_written() {
-        let world = world();
-        let one = gathering(&world, "one", 0);
-        for message in ["m1", "m2"] {
-            one.notify(&refused(message)).await.unwrap();
-        }
-        assert_eq!(world.notices.all(), [refused("m1"), refused("m2")]);
-        assert_eq!(world.table.items(), vec![]);
-    }
-
-    struct Deaf;
-
-    #[async_trait]
-    impl Notifier for Deaf {
-        async fn notify(&self, _: &Notice) -> Result<(), Transient> {
-            Err(Transient::new("nobody hears"))
-        }
-    }
-
-    #[tokio::test]
-    async fn a_first_notice_that_could_not_be_told_is_told_when_the_window_is_over() {
-        let world = world();
-        let deaf = OncePerWindow { inner: Arc::new(Deaf), ..gathering(&world, "one", 15) };
-        deaf.notify(&refused("m1")).await.unwrap_err();
-        // Whoever was told of the fault tries again.
-        deaf.notify(&refused("m1")).await.unwrap();
-        world.clock.advance(Duration::from_secs(16 * 60));
-        rest(&world).await;
-        assert!(world.notices.all().remove(0).text.contains("m1"));
-    }
-}
+mod tests;
