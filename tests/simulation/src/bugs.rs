@@ -2,6 +2,8 @@
 //! queues, so that the code of the flows stays as it is: what the flow asked for is done as a flow with that bug would do
 //! it.
 
+use crate::flows::FlowId;
+
 /// One deliberate bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bug {
@@ -49,9 +51,25 @@ pub enum Bug {
     ForgetTheCancel,
     /// A status is not held for its predecessor.
     ForgetToHold,
+    /// `watch` does not write down what it has reported.
+    ReportEveryRound,
+    /// `error-handler` gives up without telling the source.
+    GiveUpInSilence,
+    /// `error-handler` does not put back into the queue what may still succeed.
+    DropTheLetter,
 }
 
 impl Bug {
+    /// In whose schedules it is hunted; `None`: in all of the flows.
+    #[must_use]
+    pub fn flow(self) -> Option<FlowId> {
+        match self {
+            Self::ReportEveryRound => Some(FlowId::Watch),
+            Self::GiveUpInSilence | Self::DropTheLetter => Some(FlowId::ErrorHandler),
+            _ => None,
+        }
+    }
+
     /// All of them.
     pub const ALL: &[Self] = &[
         Self::IgnoreTheRevision,
@@ -76,5 +94,8 @@ impl Bug {
         Self::CheckpointBeforeTheCall,
         Self::ForgetTheCancel,
         Self::ForgetToHold,
+        Self::ReportEveryRound,
+        Self::GiveUpInSilence,
+        Self::DropTheLetter,
     ];
 }

@@ -100,7 +100,7 @@ pub fn hunt(bugs: &[Bug], firsts: &[u64], most: u64) -> Vec<Hunt> {
                 loop {
                     let next = pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((bug, first)) = next else { return };
-                    let options = Options { bug: Some(bug), ..Options::default() };
+                    let options = Options { bug: Some(bug), flow: bug.flow(), ..Options::default() };
                     let found = (0..most).find_map(|number| {
                         let broken = run(first.wrapping_add(number), &options).broken;
                         broken.into_iter().next().map(|broken| (number + 1, broken))

@@ -1,6 +1,8 @@
 //! What Lambda, SQS and the gateway do: instances that start, are reused and die; queues that show messages to them,
 //! again when they are not done; doors that are answered, or not.
 
+mod services;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::engine::{Core, Ended, Event, Machine, Micros, Shared, TaskId, TaskInf
 use crate::faults::Fault;
 use crate::flows::{FlowId, Function, Neighbours};
 use crate::ports::{FirstUploads, TrueClock, Wire};
+use services::{Letters, Rounds};
 
 /// As the template sets it.
 const MAX_RECEIVE_COUNT: u32 = 1000;
@@ -30,6 +33,10 @@ pub struct Services {
     pub table: Table,
     /// By flow: its queue.
     pub queues: BTreeMap<FlowId, Fifo>,
+    /// By flow: its dead letters, where somebody takes them.
+    pub dead: BTreeMap<FlowId, Fifo>,
+    /// Whether `watch` tells people the rest of what has one cause.
+    pub is_watched: bool,
     /// What people were told.
     pub notices: Notices,
     /// What was logged.
@@ -51,6 +58,8 @@ struct Instance {
 enum Job {
     Batch { instance: u64, deliveries: Vec<Delivery>, outcome: Arc<Mutex<Option<Vec<String>>>> },
     Door { instance: u64, request: u64, outcome: Arc<Mutex<Option<HttpReply>>> },
+    Round { instance: u64, begun: Micros, done: Arc<Mutex<bool>> },
+    Letters { instance: u64, flow: FlowId, deliveries: Vec<Delivery>, outcome: Arc<Mutex<Option<Vec<String>>>> },
 }
 
 /// The cloud of one schedule.
@@ -66,7 +75,9 @@ pub struct Cloud {
     pub started: BTreeMap<FlowId, u64>,
     /// How many workers of a flow may run at once.
     workers: usize,
-    /// Messages that were received too often.
+    rounds: Rounds,
+    letters: Option<Letters>,
+    /// Messages that were received too often, and that nobody takes.
     pub dead_letters: Vec<(FlowId, String)>,
 }
 
@@ -83,12 +94,16 @@ impl Cloud {
         shared.lock().skewed = skewed;
         let chunk = std::num::NonZeroUsize::new(chunk).unwrap_or(std::num::NonZeroUsize::MIN);
         let queue = |flow: &FlowId| (*flow, Fifo::new(clock.clone(), flow.visibility()));
+        let handled = flows.contains(&FlowId::ErrorHandler);
+        let dead = flows.iter().filter(|flow| handled && flow.is_outbound()).map(queue).collect();
         Self {
             shared: shared.clone(),
             services: Services {
                 objects: Objects::new(clock.clone()).with_chunk(chunk),
                 table: Table::default(),
                 queues: flows.iter().map(queue).collect(),
+                dead,
+                is_watched: flows.contains(&FlowId::Watch),
                 notices: Notices::default(),
                 reports: Reports::default(),
                 stale: Arc::default(),
@@ -100,6 +115,8 @@ impl Cloud {
             polls: BTreeMap::new(),
             started: BTreeMap::new(),
             workers,
+            rounds: Rounds::default(),
+            letters: None,
             dead_letters: Vec::new(),
         }
     }
@@ -139,6 +156,11 @@ impl Cloud {
 
     /// Shows a flow's messages to its workers, as far as there are any.
     pub fn poll(&mut self, flow: FlowId, machine: &mut Machine) {
+        match flow {
+            FlowId::Watch => return self.round(machine),
+            FlowId::ErrorHandler => return self.show_letters(machine),
+            _ => {}
+        }
         let now = self.shared.lock().now;
         if self.polls.get(&flow).is_some_and(|at| *at <= now) {
             self.polls.remove(&flow);
@@ -196,6 +218,16 @@ impl Cloud {
                     machine.answer(request, reply);
                     machine.run();
                 }
+                Some(Job::Round { instance, begun, done }) => {
+                    let done = *done.lock().expect("nobody panics here") && alive;
+                    self.release(instance, alive);
+                    self.end_round(begun, done);
+                }
+                Some(Job::Letters { instance, flow, deliveries, outcome }) => {
+                    let failed = outcome.lock().expect("nobody panics here").take().filter(|_| alive);
+                    self.release(instance, alive);
+                    self.end_letters(flow, &deliveries, failed);
+                }
                 Some(Job::Batch { instance, deliveries, outcome }) => {
                     let flow = self.instances.get(&instance).map(|instance| instance.flow);
                     let failed = outcome.lock().expect("nobody panics here").take().filter(|_| alive);
@@ -242,14 +274,15 @@ impl Cloud {
 
     /// Messages received too often go to the dead-letter queue.
     fn without_dead(&mut self, flow: FlowId, taken: Vec<Delivery>) -> Vec<Delivery> {
-        let (alive, dead): (Vec<_>, Vec<_>) =
-            taken.into_iter().partition(|delivery| delivery.receive_count <= MAX_RECEIVE_COUNT);
+        let letters = self.letters.as_ref().filter(|_| self.services.dead.contains_key(&flow));
+        let most = letters.map_or(MAX_RECEIVE_COUNT, |letters| letters.most);
+        let (alive, dead): (Vec<_>, Vec<_>) = taken.into_iter().partition(|delivery| delivery.receive_count <= most);
         for delivery in dead {
             if let (Some(queue), Some(receipt)) = (self.services.queues.get(&flow), &delivery.receipt) {
                 queue.remove(receipt);
             }
             self.shared.lock().note("sqs", &format!("{} goes to the dead letters", delivery.message_id));
-            self.dead_letters.push((flow, delivery.message_id));
+            self.bury(flow, delivery);
         }
         alive
     }
@@ -269,8 +302,10 @@ impl Cloud {
 
     fn busy_workers(&self, flow: FlowId) -> usize {
         let batch = |job: &&Job| match job {
-            Job::Batch { instance, .. } => self.instances.get(instance).is_some_and(|it| it.flow == flow),
-            Job::Door { .. } => false,
+            Job::Batch { instance, .. } | Job::Letters { instance, .. } => {
+                self.instances.get(instance).is_some_and(|it| it.flow == flow)
+            }
+            Job::Door { .. } | Job::Round { .. } => false,
         };
         self.jobs.values().filter(batch).count()
     }
@@ -333,7 +368,7 @@ impl Cloud {
     /// Messages that are not deleted yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.services.queues.values().map(Fifo::waiting).sum()
+        self.services.queues.values().chain(self.services.dead.values()).map(Fifo::waiting).sum()
     }
 }
 

@@ -126,6 +126,21 @@ impl Fault {
                 | Self::TargetSlow
                 | Self::PartialAnswer
                 | Self::Outage,
+                Kind::Service,
+            ) if flow == FlowId::Watch => Some("it calls no target"),
+            (Self::Outage, Kind::Service) => Some("letters wait for a day; a neighbour that is down is TargetError"),
+            (Self::CrashInBatch, Kind::Service) if flow == FlowId::Watch => Some("it is started by the clock"),
+            (Self::Reordered, Kind::Service) => Some("what it takes has no order of its own"),
+            (Self::Overwrite | Self::Compressed | Self::Poison, Kind::Service) => Some("nothing is sent to it"),
+            (
+                Self::TargetError
+                | Self::TargetTimeout
+                | Self::TargetActedUnheard
+                | Self::TargetThrottles
+                | Self::TargetRefusesUs
+                | Self::TargetSlow
+                | Self::PartialAnswer
+                | Self::Outage,
                 Kind::Published,
             ) if flow != FlowId::Extract => Some("file to file: no target is called"),
             (Self::PartialAnswer, Kind::Parts) => Some("the status says all; no body is read"),
@@ -139,6 +154,7 @@ impl Fault {
                         | FlowId::StatusAck
                         | FlowId::AckFile
                         | FlowId::Extract
+                        | FlowId::ErrorHandler
                 ) =>
             {
                 Some("the body of a 2xx is not read")
@@ -196,27 +212,32 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Rolls out `number` faults over `flows`. The first three come early enough to come for certain.
+    /// Rolls out `number` faults over `flows`. The first three come early enough to come for certain. What serves all flows has
+    /// three more of its own.
     pub fn new(dice: &mut Dice, flows: &[FlowId], number: usize) -> Self {
         const CERTAIN: &[Fault] = &[Fault::Crash, Fault::CrashAfterCall, Fault::Throttle, Fault::LostAnswer];
-        let mut planned = Vec::with_capacity(number);
-        while planned.len() < number {
-            let flow = *dice.pick(flows);
+        let services: Vec<FlowId> = flows.iter().copied().filter(|flow| flow.kind() == Kind::Service).collect();
+        let most = number + 3 * services.len();
+        let mut planned = Vec::with_capacity(most);
+        while planned.len() < most {
+            let flow = *dice.pick(if planned.len() < number { flows } else { &services });
             let certain = planned.len() < 3;
             let fault = *dice.pick(if certain { CERTAIN } else { Fault::OF_CALLS });
-            if fault.cannot_happen_to(flow).is_some() {
+            // It may have nothing to do.
+            let is_idle = certain && flow == FlowId::ErrorHandler;
+            if fault.cannot_happen_to(flow).is_some() || is_idle {
                 continue;
             }
             let reach = match fault {
                 _ if certain => 25,
-                Fault::BrokenStream if flow.is_messages() => 2,
+                Fault::BrokenStream if !flow.is_files() => 2,
                 Fault::BrokenStream => 8,
                 Fault::CrashInBatch if flow == FlowId::Request => 1,
                 Fault::CrashInBatch => 3,
                 Fault::Crash | Fault::CrashAfterCall | Fault::Throttle | Fault::LostAnswer => 100,
                 Fault::FunctionTimeout | Fault::SlowTwin => 80,
                 // Flows that make few calls.
-                _ if flow.kind() == Kind::Parts || flow == FlowId::Extract => 4,
+                _ if flow.kind() == Kind::Parts || matches!(flow, FlowId::Extract | FlowId::ErrorHandler) => 4,
                 _ => 12,
             };
             planned.push(Planned { fault, flow, skip: dice.below(reach) });

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Some(None) => {
             println!(
                 "no such flow; there are: {}",
-                FlowId::ALL.iter().map(|flow| flow.name()).collect::<Vec<_>>().join(", ")
+                FlowId::everybody().map(FlowId::name).collect::<Vec<_>>().join(", ")
             );
             return ExitCode::FAILURE;
         }
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn flow_of(name: &str) -> Option<FlowId> {
-    FlowId::ALL.iter().copied().find(|flow| flow.name() == name || flow.short() == name)
+    FlowId::everybody().find(|flow| flow.name() == name || flow.short() == name)
 }
 
 /// One schedule, told from beginning to end.
@@ -110,7 +110,7 @@ fn many(args: &Args, options: &Options) -> ExitCode {
     let seeds = (0..most).map(|number| first.wrapping_add(number));
     let result = campaign(seeds, options, args.failures, || limit.is_none_or(|limit| started.elapsed() < limit));
     let took = started.elapsed();
-    println!("{}", result.coverage.table(FlowId::ALL));
+    println!("{}", result.coverage.table(&FlowId::everybody().collect::<Vec<_>>()));
     println!(
         "{} schedules from seed {first} in {} s ({} a minute), {} records, {} port calls, fewest faults {:?}, too mild: {}",
         result.schedules,
@@ -122,7 +122,8 @@ fn many(args: &Args, options: &Options) -> ExitCode {
         result.mild,
     );
     for outcome in &result.failures {
-        println!("\nseed {} failed; replay it with: make sim SEED={}", outcome.seed, outcome.seed);
+        let flow = options.flow.map(|flow| format!(" FLOW={}", flow.name())).unwrap_or_default();
+        println!("\nseed {} failed; replay it with: make sim SEED={}{flow}", outcome.seed, outcome.seed);
         for broken in outcome.broken.iter().take(8) {
             println!("  {broken}");
         }

@@ -15,7 +15,7 @@ use crate::cloud::{Cloud, Services, enqueue};
 use crate::dice::Dice;
 use crate::engine::{Ended, Event, Machine, Micros, Shared, TaskId, seconds, sleep_until};
 use crate::faults::{Coverage, Fault, Plan};
-use crate::flows::{Day, FlowId, Neighbours, Workload};
+use crate::flows::{Day, FlowId, Kind, Neighbours, Workload, check_listed, choose_flows};
 use crate::neighbours::{Dacs, Derms};
 use crate::operator::{self, InHand};
 
@@ -73,13 +73,30 @@ pub struct Setting {
     pub neighbours: Neighbours,
     /// Whether DACS is told of single devices (25.10).
     pub tells_devices: bool,
-    /// The runs that a person took in hand.
+    /// The flows.
+    pub flows: Vec<FlowId>,
+    /// The runs and messages that a person took in hand.
     pub in_hand: InHand,
     /// The stages that reservations and outcomes are about.
     pub day: Arc<Day>,
 }
 
 impl Setting {
+    /// Whether a flow is part of the schedule.
+    #[must_use]
+    pub fn has(&self, flow: FlowId) -> bool {
+        self.flows.contains(&flow)
+    }
+
+    /// Whether people were told of `id` under a subject that says `what`: in full, or as one of many that have one cause.
+    #[must_use]
+    pub fn is_told(&self, what: &str, id: &str) -> bool {
+        let of_many = |text: &str| self.has(FlowId::Watch) && text.contains("that are not shown here");
+        let notices = self.services.notices.all();
+        let about = notices.iter().filter(|notice| notice.subject.contains(what));
+        about.map(|notice| &notice.text).any(|text| text.contains(id) || of_many(text))
+    }
+
     /// Lets a sender or a neighbour do something.
     pub fn script(&self, label: &str, work: impl Future<Output = ()> + Send + 'static) -> TaskId {
         self.shared.lock().script(label, work)
@@ -97,6 +114,20 @@ impl Setting {
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         read.now_or_never().flatten()
+    }
+
+    /// Whether a person took a message in hand.
+    #[must_use]
+    pub fn has_in_hand(&self, flow: FlowId, key: &str) -> bool {
+        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        in_hand.contains(&operator::message_in_hand(flow, key))
+    }
+
+    /// Whether a person sent a message again over newer ones.
+    #[must_use]
+    pub fn has_forced(&self, flow: FlowId, key: &str) -> bool {
+        let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        in_hand.contains(&operator::message_forced(flow, key))
     }
 
     /// Whether a person took a run in hand.
@@ -127,11 +158,12 @@ impl Setting {
 pub fn run(seed: u64, options: &Options) -> Outcome {
     let mut dice = Dice::new(seed);
     let flows = choose_flows(&mut dice, options.flow);
+    let services = flows.iter().filter(|flow| flow.kind() == Kind::Service).count();
     let number = dice.count(5, 10);
     let plan = Plan::new(&mut dice, &flows, number);
     let shared = Shared::new(dice.fork(), plan, options.bug, options.traced);
-    let (neighbours, outage) = neighbours(&mut dice, &shared);
-    let cloud = Cloud::new(&shared, neighbours.clone(), &flows);
+    let (neighbours, outage) = neighbours(&mut dice, &shared, &flows);
+    let mut cloud = Cloud::new(&shared, neighbours.clone(), &flows);
     let tells_devices = neighbours.release >= DacsRelease::DEVICE_STATUS;
     let mut setting = Setting {
         shared: shared.clone(),
@@ -139,6 +171,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
         services: cloud.services.clone(),
         neighbours,
         tells_devices,
+        flows: flows.clone(),
         in_hand: InHand::default(),
         day: Arc::default(),
     };
@@ -149,17 +182,24 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     }
     // Most flows read this one.
     setting.services.objects.put(CONFIG, "lookups/HeadEndSystem.csv", Bytes::from_static(b"key,value\n*,*\n"));
-    let share = RECORDS.div_ceil(flows.len());
+    let share = RECORDS.div_ceil((flows.len() - services).max(1));
     let workloads: Vec<Box<dyn Workload>> = flows.iter().map(|flow| flow.plan(&mut setting, share)).collect();
     change_lookups(&mut setting, &flows);
     poison(&mut setting, &flows);
     operator::plan(&mut setting, &flows);
+    if services > 0 {
+        operator::plan_messages(&mut setting, &flows);
+        cloud.start_rounds(&flows);
+    }
     let end = drive(&shared, cloud, &setting);
     let mut broken = end.broken;
     let records = workloads.iter().map(|workload| workload.records()).sum();
     if end.rested {
         for workload in &workloads {
             workload.check(&setting, &mut broken);
+        }
+        if services > 0 {
+            check_listed(&setting, &mut broken);
         }
     }
     let mut core = shared.lock();
@@ -179,48 +219,19 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     }
 }
 
-/// The flows by which the answers to others come.
-const ANSWERS: [(FlowId, FlowId); 4] = [
-    (FlowId::EnrollmentSync, FlowId::EnrollmentAck),
-    (FlowId::Rules, FlowId::RulesAck),
-    (FlowId::Aggregators, FlowId::AggregatorsAck),
-    (FlowId::StatusCheck, FlowId::StatusAck),
-];
-
-fn choose_flows(dice: &mut Dice, only: Option<FlowId>) -> Vec<FlowId> {
-    let mut flows: Vec<FlowId> = match only {
-        Some(flow) => vec![flow],
-        None => FlowId::ALL.iter().copied().filter(|_| dice.chance(12)).collect(),
-    };
-    if flows.is_empty() {
-        flows.push(*dice.pick(FlowId::ALL));
-    }
-    // Stages are what the DERMS says they are.
-    if flows.iter().any(|flow| matches!(flow, FlowId::Reservation | FlowId::Outcome | FlowId::OptOut))
-        && !flows.contains(&FlowId::EventStatus)
-    {
-        flows.insert(0, FlowId::EventStatus);
-    }
-    // What the DERMS answers later comes through the other flow's door.
-    for (flow, answers) in ANSWERS {
-        if flows.contains(&flow) && !flows.contains(&answers) {
-            flows.push(answers);
-        }
-    }
-    flows
-}
-
-fn neighbours(dice: &mut Dice, shared: &Shared) -> (Neighbours, bool) {
+fn neighbours(dice: &mut Dice, shared: &Shared, flows: &[FlowId]) -> (Neighbours, bool) {
+    // Where a queue gives up after a few receives, a long outage would be all that happens: there are more short ones.
+    let (of, most) = if flows.contains(&FlowId::ErrorHandler) { (120, seconds(900)) } else { (600, Micros::MAX) };
     let mut down = || -> Vec<(Micros, Micros)> {
         let from = dice.below(seconds(300));
-        let lasts = match dice.below(600) {
+        let lasts = match dice.below(of) {
             0 => seconds(26 * 3600),
             1..=2 => seconds(5 * 3600),
             3..=9 => seconds(2 * 3600),
             10..=60 => dice.between(seconds(20), seconds(900)),
             _ => return Vec::new(),
         };
-        vec![(from, from + lasts)]
+        vec![(from, from + lasts.min(most))]
     };
     let (dacs, derms) = (down(), down());
     let outage = !dacs.is_empty() || !derms.is_empty();
@@ -241,6 +252,10 @@ const UNENROLL_REASONS: &str = "key,value\nLSSL,LSSL\nCUSTOMEROPTOUT,CUSTOMEROPT
     INELIGIBLERATE,INELIGIBLERATE\nMOVED,LSSL\n";
 /// As it is shipped, and one type more.
 const EVENT_TYPES: &str = "key,value\nECONOMIC,X1EC\nEMERGENCY,X1EM\nRELIABILITY,X1RE\nDEVICE_TEST,X1DT\nDRILL,X1DT\n";
+
+/// Another row.
+const EXPECTED_FILES: &str = "flow,cron,timeZone,grace,minimumRows\n\
+    ouai-derms-load-reduction-forecast,0 2 * * *,UTC,PT30M,1\n";
 
 /// New versions of lookups while they are in use: some better, some that nobody can read.
 fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
@@ -263,9 +278,12 @@ fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
             FlowId::AckFile => ("Columns-enrollment-ack", "column,spelling\nstatus,Outcome\n"),
             FlowId::Reservation => ("Columns-device-reservation", "column,spelling\nnicId,NIC\n"),
             FlowId::Outcome => ("Columns-device-outcome", "column,spelling\nnicId,NIC\n"),
-            FlowId::EnrollmentAck | FlowId::RulesAck | FlowId::AggregatorsAck | FlowId::StatusAck => {
-                ("DacsMessages", DACS_MESSAGES)
-            }
+            FlowId::Watch => ("ExpectedFiles", EXPECTED_FILES),
+            FlowId::EnrollmentAck
+            | FlowId::RulesAck
+            | FlowId::AggregatorsAck
+            | FlowId::StatusAck
+            | FlowId::ErrorHandler => ("DacsMessages", DACS_MESSAGES),
         };
         for (chance, fault, content) in [(40, Fault::LookupChanged, good), (15, Fault::LookupBroken, "\"no lookup")] {
             if !setting.dice.chance(chance) {
@@ -286,7 +304,7 @@ fn change_lookups(setting: &mut Setting, flows: &[FlowId]) {
 
 /// Messages that nobody can read.
 fn poison(setting: &mut Setting, flows: &[FlowId]) {
-    for flow in flows.iter().copied() {
+    for flow in flows.iter().copied().filter(|flow| flow.kind() != Kind::Service) {
         if !setting.dice.chance(15) {
             continue;
         }

@@ -151,6 +151,12 @@ impl Core {
         Some(event)
     }
 
+    /// When the next event happens, if there is one.
+    #[must_use]
+    pub fn next_event_at(&self) -> Option<Micros> {
+        self.events.first_key_value().map(|((at, _, _), _)| *at)
+    }
+
     /// Begins a task; it first runs when the present one waits.
     pub fn spawn(&mut self, info: TaskInfo, work: impl Future<Output = ()> + Send + 'static) -> TaskId {
         let task = self.fresh();
@@ -160,6 +166,12 @@ impl Core {
         self.tasks.insert(task, info);
         self.spawned.push_back((task, Box::pin(work)));
         task
+    }
+
+    /// Whether the present task is an invocation of `flow`.
+    #[must_use]
+    pub fn is_of(&self, flow: FlowId) -> bool {
+        self.tasks.get(&self.current).is_some_and(|info| info.flow == Some(flow))
     }
 
     /// A task of a sender or a neighbour.

@@ -14,7 +14,7 @@ mod core;
 mod gate;
 mod machine;
 
-pub use self::core::{Core, Micros, Shared, TaskId, seconds};
+pub use self::core::{Core, Micros, Shared, TaskId, at, seconds};
 pub use call::{Event, Fate, Op, Port, Reply, TaskInfo};
 pub use gate::{Gate, await_reply, sleep_until};
 pub use machine::{Ended, Machine};

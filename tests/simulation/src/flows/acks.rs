@@ -142,6 +142,7 @@ impl Workload for Acks {
                 match kept.state {
                     MessageState::Delivered if story.known => {}
                     MessageState::Refused if !story.known => check_told(setting, &kept, broken),
+                    MessageState::Discarded if setting.has_in_hand(self.flow, &kept.key) => given_up = true,
                     MessageState::Failed if setting.longest_outage() > seconds(20 * 3600) => {
                         given_up = true;
                         check_told(setting, &kept, broken);

@@ -24,8 +24,7 @@ pub fn check_run(setting: &Setting, settled: &Settled<'_>, broken: &mut Vec<Stri
         broken.push(format!("{about}: superseded by nothing"));
     }
     let quiet = run.state == RunState::Delivered && run.counts.rejected == 0 && run.reason.is_none() && !run.late;
-    let told = setting.services.notices.all().iter().any(|notice| notice.text.contains(&run.id.to_string()));
-    if !quiet && !told {
+    if !quiet && !setting.is_told(": file", &run.id.to_string()) {
         broken.push(format!("{about}: nobody was told"));
     }
     check_rejects(setting, settled, &about, broken);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::sync_request::DacsRelease;
 use flow::Transient;
+use flow::dead_letters::DeadLetter;
 use flow::file::{ToCallsFlow, ToFileFlow};
 use flow::sync_ack::{self, AckCalls};
 use flow::to_derms::{OneWayCalls, SyncCalls};
@@ -62,6 +63,10 @@ pub enum Function {
     Unavailability(dacs_derms_customer_unavailability::Flow),
     /// derms-dacs-enrollment-request
     Request(derms_dacs_enrollment_request::Flow),
+    /// watch
+    Watch(watch::Watch),
+    /// error-handler
+    ErrorHandler(error_handler::ErrorHandler),
 }
 
 impl Function {
@@ -105,6 +110,8 @@ impl Function {
                 let to_calls = ouai_dacs_enrollment_ack::to_calls(wiring.acks(&kit.lookups), LANES);
                 Self::Calls(ToCallsFlow { kit, to_calls })
             }
+            FlowId::Watch => Self::Watch(watch::Watch { kit: wiring.watch_kit() }),
+            FlowId::ErrorHandler => Self::ErrorHandler(error_handler::ErrorHandler { kit: wiring.dead_letter_kit() }),
             FlowId::Reservation => Self::Calls(wiring.reservation()),
             FlowId::Outcome => Self::Calls(wiring.outcome()),
             _ => Self::of_messages(flow, &wiring),
@@ -167,7 +174,7 @@ impl Function {
                 let calls = OneWayCalls::new(wiring.to_derms(&kit));
                 Self::Unavailability(dacs_derms_customer_unavailability::Flow { kit, calls })
             }
-            other => unreachable!("{} takes files", other.name()),
+            other => unreachable!("{} takes no messages", other.name()),
         }
     }
 
@@ -192,6 +199,29 @@ impl Function {
             Self::OptOut(flow) => flow.handle(trigger, invocation).await,
             Self::Request(flow) => flow.handle(trigger, invocation).await,
             Self::Unavailability(flow) => flow.handle(trigger, invocation).await,
+            Self::Watch(_) | Self::ErrorHandler(_) => Err(Transient::new("a service has no such trigger")),
+        }
+    }
+
+    /// One invocation of `watch`.
+    ///
+    /// # Errors
+    /// As its own.
+    pub async fn watch(&self, invocation: Invocation) -> Result<(), Transient> {
+        match self {
+            Self::Watch(watch) => watch.handle(invocation).await,
+            _ => Err(Transient::new("a flow is not started by the clock")),
+        }
+    }
+
+    /// One invocation of `error-handler`.
+    ///
+    /// # Errors
+    /// As its own.
+    pub async fn deal_with(&self, letters: Vec<DeadLetter>, invocation: Invocation) -> Result<Reply, Transient> {
+        match self {
+            Self::ErrorHandler(handler) => handler.handle(letters, invocation).await,
+            _ => Err(Transient::new("a flow takes no dead letters")),
         }
     }
 }

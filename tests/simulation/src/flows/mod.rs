@@ -3,6 +3,7 @@
 
 mod ack_files;
 mod acks;
+mod choice;
 mod day;
 mod file_acks;
 mod file_checks;
@@ -17,10 +18,13 @@ mod reservations;
 mod scores;
 mod sheets;
 mod statuses;
+mod watching;
 mod wiring;
 
+pub use choice::choose_flows;
 pub use day::Day;
 pub use function::{Function, Neighbours};
+pub use watching::{check_listed, next_due};
 
 use std::time::Duration;
 
@@ -72,6 +76,10 @@ pub enum FlowId {
     Unavailability,
     /// derms-dacs-enrollment-request
     Request,
+    /// watch, which looks after all flows
+    Watch,
+    /// error-handler, which takes what their queues give up
+    ErrorHandler,
 }
 
 /// How a flow works.
@@ -85,6 +93,8 @@ pub enum Kind {
     Calls,
     /// Messages.
     Messages,
+    /// It serves all flows, and has no input of its own.
+    Service,
 }
 
 impl FlowId {
@@ -113,6 +123,14 @@ impl FlowId {
         Self::Request,
     ];
 
+    /// Functions that serve all flows. They are in schedules of their own, which take longer than others.
+    pub const SERVICES: &[Self] = &[Self::Watch, Self::ErrorHandler];
+
+    /// Flows and services.
+    pub fn everybody() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().chain(Self::SERVICES).copied()
+    }
+
     /// Its one name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -138,6 +156,8 @@ impl FlowId {
             Self::OptOut => dacs_derms_event_opt_out::NAME,
             Self::Unavailability => dacs_derms_customer_unavailability::NAME,
             Self::Request => derms_dacs_enrollment_request::NAME,
+            Self::Watch => watch::NAME,
+            Self::ErrorHandler => error_handler::NAME,
         }
     }
 
@@ -166,6 +186,8 @@ impl FlowId {
             Self::OptOut => "opt-out",
             Self::Unavailability => "unavailable",
             Self::Request => "enroll-request",
+            Self::Watch => "watch",
+            Self::ErrorHandler => "error-handler",
         }
     }
 
@@ -176,26 +198,47 @@ impl FlowId {
             Self::KwhAvoided | Self::Location | Self::Forecast | Self::Extract | Self::OuaiOutcome => Kind::Published,
             Self::DeviceScore => Kind::Parts,
             Self::AckFile | Self::Reservation | Self::Outcome => Kind::Calls,
+            Self::Watch | Self::ErrorHandler => Kind::Service,
             _ => Kind::Messages,
         }
     }
 
-    /// Whether it takes messages; otherwise files.
+    /// Whether it takes messages.
     #[must_use]
     pub fn is_messages(self) -> bool {
         self.kind() == Kind::Messages
     }
 
+    /// Whether it takes files.
+    #[must_use]
+    pub fn is_files(self) -> bool {
+        matches!(self.kind(), Kind::Published | Kind::Parts | Kind::Calls)
+    }
+
+    /// Whether it brings messages of DACS to the DERMS.
+    #[must_use]
+    pub fn is_outbound(self) -> bool {
+        matches!(
+            self,
+            Self::EnrollmentSync
+                | Self::Rules
+                | Self::Aggregators
+                | Self::StatusCheck
+                | Self::OptOut
+                | Self::Unavailability
+        )
+    }
+
     /// The visibility timeout of its queue, as the template sets it.
     #[must_use]
     pub fn visibility(self) -> Duration {
-        Duration::from_secs(if self.is_messages() { 70 } else { 130 })
+        Duration::from_secs(if self.is_files() { 130 } else { 70 })
     }
 
     /// The timeout of its function, as the template sets it.
     #[must_use]
     pub fn timeout(self) -> Micros {
-        seconds(if self.is_messages() { 60 } else { 120 })
+        seconds(if self.is_files() || self == Self::Watch { 120 } else { 60 })
     }
 
     /// Plans its senders' work: at least `records` rows or messages.
@@ -221,6 +264,8 @@ impl FlowId {
             Self::AckFile => Box::new(ack_files::plan(setting, records)),
             Self::Reservation => Box::new(reservations::plan(setting, records)),
             Self::Outcome => Box::new(outcomes::plan(setting, records)),
+            Self::Watch => Box::new(watching::plan(setting)),
+            Self::ErrorHandler => Box::new(watching::Nothing),
         }
     }
 }

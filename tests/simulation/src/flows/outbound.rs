@@ -24,6 +24,7 @@ use sheets::{Sheet, Told, Words};
 enum Manner {
     Now,
     Later,
+    Silent,
     Hiccup,
     Malformed,
 }
@@ -49,7 +50,10 @@ struct Meant {
 /// One attempt that a door took.
 #[derive(Debug, Clone)]
 struct Accepted {
+    flow: FlowId,
     id: String,
+    /// As the ledger calls it.
+    key: String,
     order: String,
     refusable: bool,
     first_begun: Micros,
@@ -88,6 +92,8 @@ pub fn plan(setting: &mut Setting, records: usize, sheet: &'static Sheet) -> Out
 
 fn meant(setting: &mut Setting, sheet: &'static Sheet, (number, order): (usize, usize)) -> Meant {
     let stages = setting.day.stages.clone();
+    // Who does not hear is told by `watch`.
+    let silent = setting.has(FlowId::Watch) && sheet.told != Told::Nobody && setting.dice.chance(8);
     let dice = &mut setting.dice;
     Meant {
         id: format!("{}{number:012}", sheet.prefix),
@@ -95,6 +101,7 @@ fn meant(setting: &mut Setting, sheet: &'static Sheet, (number, order): (usize, 
         stage: (sheet.flow == FlowId::OptOut).then(|| dice.pick(&stages).clone()),
         sheet,
         manner: match dice.below(20) {
+            _ if silent => Manner::Silent,
             0..=10 => Manner::Now,
             11..=16 => Manner::Later,
             17..=18 => Manner::Hiccup,
@@ -121,9 +128,9 @@ async fn send(shared: &Shared, dacs: &Arc<Dacs>, message: &Meant, accepted: &Arc
     // While the DERMS's answer is outstanding, another body is a correction: nobody here knows whether it was negative.
     let is_decided = message.manner == Manner::Now && message.sheet.told != Told::StatusCheck;
     if message.other_body && is_decided {
-        let reply = post(shared, message.sheet.flow, message.with_other_body()).await;
+        let taken = post_until_taken(shared, message.sheet.flow, message.with_other_body()).await;
         let open = message.sheet.told == Told::Nobody || !is_negative(dacs, message);
-        if open && !refusable && reply.as_ref().is_some_and(|reply| reply.status < 300) {
+        if open && !refusable && taken.status < 300 {
             shared
                 .lock()
                 .violated(format!("another body of message {} was taken while it was open or done", message.id));
@@ -198,7 +205,9 @@ async fn take(
         }
         if taken.status < 300 {
             accepted.lock().unwrap_or_else(PoisonError::into_inner).push(Accepted {
+                flow: message.sheet.flow,
                 id: message.id.clone(),
+                key: message.key(),
                 order: message.order.clone(),
                 refusable,
                 first_begun,
@@ -210,10 +219,15 @@ async fn take(
 }
 
 impl Meant {
+    fn key(&self) -> String {
+        format!("{}{}", self.id, self.sheet.suffix)
+    }
+
     fn body(&self, corrected: bool) -> Bytes {
         let manner = match self.manner {
             Manner::Now => "NOW",
             Manner::Later => "LATER",
+            Manner::Silent => "SILENT",
             Manner::Hiccup => "HICCUP",
             Manner::Malformed if corrected => "NOW",
             Manner::Malformed => "MALFORMED",
@@ -241,6 +255,6 @@ impl Workload for Outbound {
         for message in &self.meant {
             check::check_message(setting, message, &accepted, &calls, broken);
         }
-        check::check_order(&accepted, &calls, broken);
+        check::check_order(setting, (&accepted, &calls), broken);
     }
 }

@@ -1,14 +1,16 @@
 //! Files that are published in an inbox: each appears there once, whole, with its valid rows, in order of arrival. What
 //! such flows differ in is their sheet.
 
-use flow::ledger::run::RunState;
+use flow::ledger::run::{Run, RunState};
 use flow::ports::{Metadata, ObjectRef, Source};
 use futures_util::FutureExt;
+use jiff::SignedDuration;
 
 use super::file_checks::{allows_spelling, check_order, check_run};
 use super::files::{Dress, File, Files, Row, Settled, Shape};
 use super::sheets::Sheet;
-use super::{Workload, plan};
+use super::watching::limits;
+use super::{FlowId, Workload, plan};
 use crate::neighbours::SyncState;
 use crate::schedule::Setting;
 
@@ -119,12 +121,18 @@ fn check_state(setting: &Setting, sheet: &Sheet, settled: &Settled<'_>, broken: 
     };
     let overtaken = run.state == RunState::Superseded && settled.overwritten;
     let decided = expected == RunState::Held
-        && setting.is_in_hand(&run.id)
-        && matches!(run.state, RunState::Delivered | RunState::Discarded);
+        && (setting.is_in_hand(&run.id) && matches!(run.state, RunState::Delivered | RunState::Discarded)
+            || setting.has(FlowId::Watch) && is_expired(run));
     if run.state != expected && !overtaken && !decided {
         let why = run.reason.clone().unwrap_or_default();
         broken.push(format!("run {} of {} ended as {:?} ({why}); expected {expected:?}", run.id, file.key, run.state));
     }
+}
+
+/// Whether nobody decided about the run until the hold limit.
+fn is_expired(run: &Run) -> bool {
+    let held = run.held.zip(run.ended).map(|(held, ended)| ended.duration_since(held));
+    run.state == RunState::Discarded && held.is_some_and(|held| held + SignedDuration::from_mins(1) > limits::HOLD)
 }
 
 fn check_arrival(sheet: &Sheet, settled: &Settled<'_>, arrived: &[&Arrived], broken: &mut Vec<String>) {

@@ -179,6 +179,7 @@ fn check_request(setting: &Setting, request: &Request, answer: Option<(String, S
         None if request.wrong == Wrong::Unreadable => {}
         Some(MessageState::Delivered) if request.wrong == Wrong::Nothing => {}
         Some(MessageState::Refused) if matches!(request.wrong, Wrong::Refused | Wrong::Unlisted) => {}
+        Some(MessageState::Discarded) if setting.has_in_hand(FlowId::Request, &request.id) => {}
         Some(MessageState::Failed) if setting.longest_outage() > seconds(20 * 3600) => return,
         other => broken.push(format!("{about}: ended as {other:?}")),
     }

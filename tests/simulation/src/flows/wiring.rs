@@ -7,22 +7,26 @@ use domain::msg_ack::ResponseCode;
 use domain::participation::ProgramEventKey;
 use domain::stage;
 use domain::sync_request::ExceptionCode;
+use flow::dead_letters::DeadLetterKit;
 use flow::derms_ack::DermsAcks;
 use flow::file::{FileKit, FileToFile, Limits, OpenSheet, RejectStore, ToCallsFlow, ToFileFlow};
 use flow::ledger::Ledger;
 use flow::lookups::LookupBook;
 use flow::memory::{BODIES, CONFIG, REJECTS};
 use flow::message::{BodyStore, MessageKit};
+use flow::notices::OncePerWindow;
 use flow::ports::{Clock, Notifier, Outlet, Queue, Source, Store};
 use flow::stage::{ProgramEvents, Stages};
 use flow::status_answers::StatusAnswers;
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
 use flow::to_derms::Derms;
+use flow::watch::{WatchKit, WatchLimits};
 use jiff::SignedDuration;
 
 use super::FlowId;
 use super::function::Neighbours;
+use super::watching::limits;
 use crate::bugs::Bug;
 use crate::cloud::Services;
 use crate::ports::{
@@ -149,6 +153,42 @@ impl Wiring<'_> {
         }
     }
 
+    /// watch
+    pub(super) fn watch_kit(&self) -> WatchKit {
+        WatchKit {
+            ledger: self.ledger(),
+            notifier: self.notifier(),
+            publisher: self.people(),
+            telemetry: self.telemetry(),
+            clock: self.clock(),
+            lookups: self.lookups(watch::LOOKUPS),
+            rejects: RejectStore { bucket: REJECTS.into(), outlet: self.outlet(REJECTS), source: self.source() },
+            limits: WatchLimits { hold: limits::HOLD, derms_ack: limits::DERMS_ACK, ouai_ack: limits::OUAI_ACK },
+        }
+    }
+
+    /// error-handler
+    pub(super) fn dead_letter_kit(&self) -> DeadLetterKit {
+        let lookups = self.lookups(error_handler::LOOKUPS);
+        let (wire, queues) = (self.wire.clone(), self.services.queues.clone());
+        let queue_of = move |name: &str| -> Arc<dyn Queue> {
+            let found = queues.iter().find(|(flow, _)| flow.name() == name);
+            let (flow, queue) = found.expect("a letter is of a simulated flow");
+            Arc::new(SimQueue { wire: wire.clone(), flow: *flow, queue: queue.clone() })
+        };
+        DeadLetterKit {
+            ledger: self.ledger(),
+            notifier: self.notifier(),
+            telemetry: self.telemetry(),
+            clock: self.clock(),
+            queues: Box::new(queue_of),
+            acks: self.acks(&lookups),
+            checks: StatusAnswers { dacs: self.dacs(), lookups },
+            derms: DermsAcks { derms: self.derms() },
+            retry_limit: RETRY_LIMIT,
+        }
+    }
+
     pub(super) fn to_derms(&self, kit: &MessageKit) -> Derms {
         Derms { target: self.derms(), lookups: kit.lookups.clone() }
     }
@@ -214,7 +254,17 @@ impl Wiring<'_> {
         Arc::new(SimQueue { wire: self.wire.clone(), flow: self.flow, queue })
     }
 
+    /// Tells people: once per cause and window where somebody tells the rest, as the template sets it.
     pub(super) fn notifier(&self) -> Arc<dyn Notifier> {
+        if !self.services.is_watched {
+            return self.people();
+        }
+        let owner = format!("{}-{}", self.name, self.wire.shared.lock().fresh());
+        let ledger = (self.ledger(), self.flow.name());
+        Arc::new(OncePerWindow::new(self.people(), ledger, self.clock(), limits::WINDOW, owner))
+    }
+
+    fn people(&self) -> Arc<dyn Notifier> {
         Arc::new(SimNotifier { wire: self.wire.clone(), notices: self.services.notices.clone() })
     }
 

@@ -109,13 +109,14 @@ impl Derms {
     }
 
     /// All are upserts by `dacsMessageId`. How it answers is written in the request: LATER is answered by 202 and, where the
-    /// contract has one, an acknowledgement later, HICCUP by one FAILURE first, MALFORMED by 400; what is UNKNOWN is a
-    /// business error.
+    /// contract has one, an acknowledgement later, SILENT by the same after more than an hour or never, HICCUP by one FAILURE
+    /// first, MALFORMED by 400; what is UNKNOWN is a business error.
     fn hear(&self, flow: FlowId, body: &Bytes) -> Answer {
         let text = String::from_utf8_lossy(body).into_owned();
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         let id = request.get("dacsMessageId").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (later, unknown) = (text.contains("LATER"), text.contains("UNKNOWN"));
+        let silent = text.contains("SILENT");
+        let (later, unknown) = (silent || text.contains("LATER"), text.contains("UNKNOWN"));
         let malformed = text.contains("MALFORMED");
         let mut state = self.state();
         let before = state.heard.iter().filter(|call| call.id == id && call.body == text).count();
@@ -131,7 +132,7 @@ impl Derms {
             // Taken is no answer yet.
             () if later || flow == FlowId::StatusCheck => {
                 if let Some(by) = by {
-                    self.acknowledge_later(by, &id, unknown);
+                    self.acknowledge_later(by, &id, unknown, silent);
                 }
                 if later { plain(202, "") } else { msg_ack("SUCCESS", &id, None) }
             }
@@ -141,7 +142,7 @@ impl Derms {
 
     /// It says later, through `flow`, what became of a message. A call that came again was perhaps not heard of: once it has
     /// been acknowledged it is acknowledged again, and now and then before.
-    fn acknowledge_later(&self, flow: FlowId, id: &str, unknown: bool) {
+    fn acknowledge_later(&self, flow: FlowId, id: &str, unknown: bool, silent: bool) {
         // Of a device there is one word for all that is not well.
         let negative = if flow == FlowId::StatusAck { "FAILURE" } else { "ERROR" };
         let mut ack = json!({ "dacsMessageId": id, "responseCode": if unknown { negative } else { "SUCCESS" } });
@@ -151,10 +152,11 @@ impl Derms {
         let (shared, state, ack) = (self.shared.clone(), self.state.clone(), ack.to_string());
         let is_new = self.state().to_acknowledge.insert(ack.clone());
         let mut core = self.shared.lock();
-        if !is_new && !core.dice.chance(50) {
+        if (silent || !is_new) && !core.dice.chance(50) {
             return;
         }
-        let at = core.now + core.dice.between(0, seconds(240));
+        let (first, last) = if silent { (seconds(4200), seconds(9000)) } else { (0, seconds(240)) };
+        let at = core.now + core.dice.between(first, last);
         core.script("derms", async move {
             sleep_until(&shared, at).await;
             state.lock().unwrap_or_else(PoisonError::into_inner).to_acknowledge.remove(&ack);

@@ -31,7 +31,8 @@ impl Queue for SimQueue {
             if core.bug == Some(Bug::ForgetTheGroup) {
                 message.group = format!("group-{}", core.fresh());
             }
-            (message, core.bug == Some(Bug::AcceptBeforeQueueing) && core.dice.chance(25))
+            let dropped = core.bug == Some(Bug::DropTheLetter) && core.is_of(FlowId::ErrorHandler);
+            (message, dropped || core.bug == Some(Bug::AcceptBeforeQueueing) && core.dice.chance(25))
         };
         let act = async {
             if !lost {

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use flow::Transient;
+use flow::ledger::open::Matter;
 use flow::memory::Table;
 use flow::ports::{CommitError, Item, Key, Store, Write};
 use serde_json::Value;
@@ -66,6 +67,7 @@ impl SimStore {
             Some(Bug::ForgetTheCancel) if matches!(writes, [Write::Put { key, .. }] if key.sort == "event") => {
                 return Ok(());
             }
+            Some(Bug::ReportEveryRound) if self.flow == FlowId::Watch && writes.iter().any(is_overdue) => return Ok(()),
             Some(Bug::DropTheCheckpoint) if self.is_checkpoint(writes).await? => return Ok(()),
             Some(Bug::TearTheTransaction) if writes.len() > 1 && self.wire.shared.lock().dice.chance(25) => {
                 let (first, _) = writes.split_at(1);
@@ -125,6 +127,11 @@ impl SimStore {
         let same = |name: &str| before.get(name) == after.get(name);
         Ok(after.get("state").and_then(Value::as_str) == Some("Working") && same("lease") && same("attempt"))
     }
+}
+
+/// Whether it lists an answer as overdue.
+fn is_overdue(write: &Write) -> bool {
+    matches!(write, Write::Put { key, .. } if key.sort.starts_with(&Matter::Overdue.prefix()))
 }
 
 /// A key without the flow's name.

@@ -42,6 +42,8 @@ fn check_message(setting: &Setting, message: &Message, progress: &Progress, brok
     match kept.state {
         MessageState::Delivered => {}
         MessageState::Refused => check_told(setting, &kept, broken),
+        MessageState::Discarded if is_calm && setting.has_in_hand(FlowId::EventStatus, &kept.key) => {}
+        MessageState::Discarded if setting.has_in_hand(FlowId::EventStatus, &kept.key) => return,
         MessageState::Failed if !is_calm => {
             check_told(setting, &kept, broken);
             return;
