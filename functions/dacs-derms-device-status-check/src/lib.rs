@@ -12,7 +12,7 @@
 use async_trait::async_trait;
 use domain::device_status::{DeviceStatus, DeviceStatusAck, StatusCheck};
 use domain::json::Document;
-use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit, serve};
+use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit, Upcoming, serve};
 use flow::status_answers::StatusAnswers;
 use flow::to_derms::{Derms, Said, identify, refusal, stored};
 use flow::trigger::{Invocation, Reply, Trigger};
@@ -65,6 +65,12 @@ impl MessageCalls for Calls {
             Said::Now(_) | Said::Later => {
                 Ok(Forwarded::Awaited(json!({ "messageKey": check.communication_id, "status": "AWAITING_ACK" })))
             }
+        }
+    }
+
+    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
+        if upcoming == Upcoming::Forward {
+            self.derms.make_ready(invocation).await;
         }
     }
 

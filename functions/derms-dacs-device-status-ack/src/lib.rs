@@ -10,7 +10,7 @@
 use async_trait::async_trait;
 use domain::device_status::DeviceStatusAck;
 use domain::json::{Document, Problem};
-use flow::message::{Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, serve};
+use flow::message::{Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, Upcoming, serve};
 use flow::status_answers::StatusAnswers;
 use flow::sync_ack::Acknowledged;
 use flow::trigger::{Invocation, Reply, Trigger};
@@ -71,6 +71,12 @@ impl MessageCalls for Calls {
             Acknowledged::Before => "ALREADY_ANSWERED",
         };
         Ok(Forwarded::Taken(json!({ "messageKey": ack.dacs_message_id, "status": status })))
+    }
+
+    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
+        if upcoming == Upcoming::Forward {
+            self.answers.dacs.make_ready(&self.answers.lookups, invocation.deadline).await;
+        }
     }
 
     /// The contract has no answer to an answer.

@@ -12,9 +12,10 @@ use domain::participation;
 use domain::time::Instant;
 use flow::derms_ack::{self, DermsAcks};
 use flow::lookups::LookupBook;
-use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls};
+use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls, Upcoming};
 use flow::ports::{Call, Clock, Method, Payload};
 use flow::target::{Routed, TargetClient};
+use flow::trigger::Invocation;
 use flow::{Failure, Rejected, Transient};
 use serde_json::Value;
 
@@ -104,6 +105,12 @@ impl MessageCalls for Calls {
             Outcome::Unclear => {
                 Err(Transient::new(format!("DACS answered {} with something unreadable", answer.status)).into())
             }
+        }
+    }
+
+    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
+        if upcoming == Upcoming::Forward {
+            self.dacs.make_ready(&self.lookups, invocation.deadline).await;
         }
     }
 

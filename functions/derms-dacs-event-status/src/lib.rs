@@ -20,7 +20,7 @@ use domain::json::{Document, Problem};
 use domain::msg_ack::{MsgAck, ResponseCode};
 use flow::derms_ack::{self, DermsAcks};
 use flow::lookups::LookupBook;
-use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, accept, work};
+use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, Upcoming, accept, work};
 use flow::stage::{StageNudge, Stages, work_nudges};
 use flow::trigger::{Delivery, Invocation, Reply, Trigger};
 use flow::{Failure, Rejected, Transient};
@@ -104,6 +104,13 @@ impl MessageCalls for Calls {
         match self.run(&message, errands, context).await? {
             Outcome::Settled(responses) => Ok(Forwarded::Answered(answer(&self.ack(&message, responses), &message)?)),
             Outcome::Later(delay) => Ok(Forwarded::Later(delay)),
+        }
+    }
+
+    /// The slot of DACS is made ready with each stage.
+    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
+        if upcoming == Upcoming::Answer {
+            self.acks.derms.make_ready(&self.lookups, invocation.deadline).await;
         }
     }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::file::{CallRow, CallTarget};
 use crate::ledger::run::Run;
 use crate::lookups::LookupBook;
-use crate::message::{Context, Forwarded, Ground, Identity, MessageCalls};
+use crate::message::{Context, Forwarded, Ground, Identity, MessageCalls, Upcoming};
 use crate::ports::{Call, Method, Payload};
 use crate::target::TargetClient;
 use crate::trigger::Invocation;
@@ -159,6 +159,12 @@ impl MessageCalls for AckCalls {
             Acknowledged::Before => "ALREADY_ACKNOWLEDGED",
         };
         Ok(Forwarded::Taken(json!({ "messageKey": ack.dacs_message_id, "status": status })))
+    }
+
+    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
+        if upcoming == Upcoming::Forward {
+            self.acks.dacs.make_ready(&self.acks.lookups, invocation.deadline).await;
+        }
     }
 
     /// The contract has no answer to an acknowledgement.

@@ -16,6 +16,7 @@ pub use installations::{Connect, Installations, LOOKUPS, Routed};
 pub use pacer::Pacer;
 
 use crate::Transient;
+use crate::lookups::LookupBook;
 use crate::ports::{Answer, Audience, Call, Clock, Notice, Notifier, Target};
 
 /// Calls made again at once, before the unit of work is handed back to its queue.
@@ -96,10 +97,31 @@ impl TargetClient {
         }
     }
 
+    /// Reserves a slot for a call that is about to come, so that it does not wait for the ledger. Where `lookups` have several
+    /// installations only the message says which one is called: nothing is reserved.
+    ///
+    /// What fails here, the call meets again, and says so.
+    pub async fn make_ready(&self, lookups: &LookupBook, deadline: Timestamp) {
+        let ready = async {
+            if self.several(&*lookups.current().await?).is_some() {
+                return Ok(());
+            }
+            self.pacer.make_ready(&*self.clock, self.latest(deadline)).await
+        };
+        if let Err(fault) = ready.await {
+            tracing::debug!(neighbour = %self.name, fault = fault.chain(), "no slot was made ready");
+        }
+    }
+
+    /// No call begins later.
+    fn latest(&self, deadline: Timestamp) -> Timestamp {
+        let timeout = SignedDuration::try_from(self.timeout).unwrap_or(SignedDuration::MAX);
+        deadline.saturating_sub(timeout).unwrap_or(Timestamp::MIN)
+    }
+
     /// One attempt; the error ends the attempts.
     async fn once(&self, call: &Call, deadline: Timestamp) -> Result<Once, Transient> {
-        let timeout = SignedDuration::try_from(self.timeout).unwrap_or(SignedDuration::MAX);
-        let latest = deadline.saturating_sub(timeout).unwrap_or(Timestamp::MIN);
+        let latest = self.latest(deadline);
         self.pacer.slot(&*self.clock, latest).await?;
         if self.clock.now() > latest {
             return Err(Transient::new(format!("no time is left for a call to {}", self.name)));

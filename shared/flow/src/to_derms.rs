@@ -20,10 +20,11 @@ use domain::sync_ack::SyncAck;
 use serde_json::{Value, json};
 
 use crate::lookups::LookupBook;
-use crate::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls};
+use crate::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, Upcoming};
 use crate::ports::{Call, Method, Payload};
 use crate::sync_ack::SyncRequestAcks;
 use crate::target::{Routed, TargetClient};
+use crate::trigger::Invocation;
 use crate::{Failure, Rejected, Transient};
 
 /// Which message a body is.
@@ -92,6 +93,11 @@ impl Derms {
             }
         }
         refused.map_or(Ok(said), |reason| Err(reason.into()))
+    }
+
+    /// Makes ready for the call that a message becomes.
+    pub async fn make_ready(&self, invocation: &Invocation) {
+        self.target.make_ready(&self.lookups, invocation.deadline).await;
     }
 
     async fn destinations<M: DermsMessage>(
@@ -179,6 +185,12 @@ impl<M: Synchronization + Send + Sync> MessageCalls for SyncCalls<M> {
         }
     }
 
+    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
+        if upcoming == Upcoming::Forward {
+            self.derms.make_ready(invocation).await;
+        }
+    }
+
     fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value> {
         let message: M = stored(body).ok()?;
         let mut ack = SyncAck::given_up(message.sync_request_id().clone(), reason.to_owned());
@@ -219,6 +231,12 @@ impl<M: DermsMessage + Send + Sync> MessageCalls for OneWayCalls<M> {
             return Err(Rejected::new(message.message_key(), refusal(&ack)).into());
         }
         Ok(Forwarded::Taken(json!({ "messageKey": message.message_key(), "status": "DELIVERED" })))
+    }
+
+    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
+        if upcoming == Upcoming::Forward {
+            self.derms.make_ready(invocation).await;
+        }
     }
 
     fn negative(&self, _: &[u8], _: Ground, _: &str) -> Option<Value> {

@@ -10,7 +10,7 @@ mod objects;
 mod s3;
 mod small;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,11 +25,14 @@ pub use counts::Counts;
 pub use objects::{Object, Stored};
 pub use small::Queued;
 
-use crate::Fault;
 use crate::server::Server;
+use crate::{Fault, clock};
 
 /// The largest body that is taken: a part of 8 MiB, and the one row that crosses its end.
 const BODY_LIMIT: usize = 32 << 20;
+
+/// What the writes of targets' rates are charged.
+pub const SLOTS: &str = "DynamoDB write units of slots";
 
 /// What the stub holds.
 #[derive(Default)]
@@ -41,6 +44,8 @@ pub struct Aws {
     table: Mutex<dynamodb::Table>,
     queues: small::Queues,
     secrets: small::Secrets,
+    /// How long each request takes at least, in milliseconds.
+    after: AtomicU64,
 }
 
 impl Aws {
@@ -56,6 +61,11 @@ impl Aws {
     /// Keeps a secret.
     pub fn set_secret(&self, name: &str, text: &str) {
         self.secrets.set(name, text);
+    }
+
+    /// Answers each request after `after`, as services do that are some way off.
+    pub fn answer_after(&self, after: Duration) {
+        self.after.store(u64::try_from(after.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Takes the messages that were sent to a queue, in order.
@@ -86,6 +96,7 @@ impl Aws {
     /// Forgets everything but secrets, configuration and what is given to read.
     pub fn reset(&self) {
         self.counts.take();
+        self.counts.take_in_sequence();
         *locked(&self.table) = dynamodb::Table::default();
         locked(&self.objects).forget_written();
         self.queues.clear();
@@ -97,6 +108,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn serve(State(aws): State<Arc<Aws>>, request: Request) -> Response {
+    let began = clock::instant();
     let (parts, body) = request.into_parts();
     let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -104,12 +116,17 @@ async fn serve(State(aws): State<Arc<Aws>>, request: Request) -> Response {
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
     };
+    match aws.after.load(Ordering::Relaxed) {
+        0 => {}
+        after => tokio::time::sleep(Duration::from_millis(after)).await,
+    }
     let (operation, response) = match target {
         Some(target) => by_target(&aws, &target, &body),
         None if is_form => small::sns(&body),
         None => s3::serve(&aws, &parts, body),
     };
     aws.counts.add(&operation, 1);
+    aws.counts.span(began, clock::instant());
     response
 }
 
@@ -123,6 +140,7 @@ fn by_target(aws: &Aws, target: &str, body: &Bytes) -> (String, Response) {
             let charged = std::mem::take(&mut table.charged);
             aws.counts.add("DynamoDB read units", charged.read);
             aws.counts.add("DynamoDB write units", charged.write);
+            aws.counts.add(SLOTS, charged.slots);
             response
         }
         "AmazonSQS" => aws.queues.serve(operation, body),

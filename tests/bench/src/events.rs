@@ -1,6 +1,13 @@
 //! The events that Lambda gives the functions.
 
+mod bodies;
+
 use serde_json::{Value, json};
+
+pub use bodies::{
+    acknowledgement, aggregator, aggregator_ack, enrollment, enrollment_request, event_status, opt_out, program_rules,
+    program_rules_ack, status_answer, status_check, unavailability,
+};
 
 use crate::aws::Queued;
 use crate::clock;
@@ -70,55 +77,6 @@ pub fn request(path: &str, body: &str, id: &str) -> String {
             "authorizer": { "jwt": { "claims": { "client_id": "bench", "scope": "bench" }, "scopes": null } },
         },
         "body": body, "isBase64Encoded": false,
-    })
-    .to_string()
-}
-
-/// The body of the `number`-th enrollment: one subscription each, two devices.
-#[must_use]
-pub fn enrollment(number: u64) -> String {
-    let device = |place: u64| {
-        json!({
-            "deviceId": format!("D{number:09}{place}"), "deviceType": "THERMOSTAT", "specification": "ECO-T100",
-            "headEndSystem": "HES-NORTH", "nicId": format!("nic-{number:09}-{place}"),
-            "serialNumber": format!("SN-{number:09}-{place}"), "status": "ACTIVE",
-            "startDateTime": "2026-06-01T00:00:00-05:00",
-            "deviceGroups": [{ "category": "FEEDER", "name": "FDR-12", "startDateTime": "2026-06-01T00:00:00-05:00" }],
-        })
-    };
-    json!({ "sendDetails": {
-        "syncRequestId": format!("1{number:013}"), "action": "ENROLL",
-        "contactInfo": { "contactId": "C-1001", "cisPersonId": "P-5001" },
-        "subscriptionInfo": {
-            "subscriptionId": format!("S-{number:09}"), "cisAccountId": "A-3001", "subscriptionType": "DEVICE_CONTROL",
-            "status": "ACTIVE", "programId": "90000001", "programCode": "SUMMER-T",
-            "programExternalIdentifier": "PRG-SUMMER-T", "startDateTime": "2026-06-01T00:00:00-05:00",
-        },
-        "locationInfo": {
-            "division": "NORTH", "servicePointId": format!("SP-{number:09}"), "cisPremiseId": "PR-4001",
-            "cisServicePointId": "CSP-6001", "deviceLocationId": "DL-8001",
-            "controllableDevices": [device(1), device(2)],
-        },
-    }})
-    .to_string()
-}
-
-/// The body of an acknowledgement of the `number`-th enrollment.
-#[must_use]
-pub fn acknowledgement(number: u64) -> String {
-    json!({ "dacsMessageId": format!("1{number:013}"), "responseCode": "SUCCESS" }).to_string()
-}
-
-/// The body of a message that schedules a stage of the `number`-th event.
-#[must_use]
-pub fn event_status(number: u64) -> String {
-    json!({
-        "messageId": format!("M-{number:09}"), "drmsInstanceId": "DERMS-NORTH", "eventId": format!("EV-{number:09}"),
-        "eventType": "ECONOMIC",
-        "stages": [{
-            "stageId": format!("ST-{number:09}"), "programCode": "SUMMER-T", "status": "SCHEDULED",
-            "startDateTime": "2099-07-01T14:00:00-05:00", "endDateTime": "2099-07-01T16:00:00-05:00",
-        }],
     })
     .to_string()
 }

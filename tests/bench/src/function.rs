@@ -11,7 +11,7 @@ use crate::runtime::{Answer, Runtime};
 use crate::{Fault, clock, usage};
 
 /// The functions that are measured: flows of each kind, and `watch`, which runs though nothing happens.
-pub const FLOWS: [&str; 10] = [
+pub const FLOWS: [&str; 19] = [
     SCORES,
     MEASUREMENTS,
     EXTRACTS,
@@ -21,6 +21,15 @@ pub const FLOWS: [&str; 10] = [
     ENROLLMENTS,
     ACKNOWLEDGEMENTS,
     EVENT_STATUS,
+    PROGRAM_RULES,
+    PROGRAM_RULES_ACKS,
+    AGGREGATORS,
+    AGGREGATOR_ACKS,
+    STATUS_CHECKS,
+    STATUS_ANSWERS,
+    OPT_OUTS,
+    UNAVAILABILITIES,
+    ENROLLMENT_REQUESTS,
     WATCH,
 ];
 /// File → REST.
@@ -43,6 +52,25 @@ pub const WATCH: &str = "watch";
 pub const ENROLLMENTS: &str = "dacs-derms-enrollment-sync";
 /// Messages to DACS.
 pub const ACKNOWLEDGEMENTS: &str = "derms-dacs-enrollment-ack";
+
+/// The same, of programs and their rules.
+pub const PROGRAM_RULES: &str = "dacs-derms-program-rules";
+/// Their acknowledgements.
+pub const PROGRAM_RULES_ACKS: &str = "derms-dacs-program-rules-ack";
+/// The same, of aggregators.
+pub const AGGREGATORS: &str = "dacs-derms-aggregators";
+/// Their acknowledgements.
+pub const AGGREGATOR_ACKS: &str = "derms-dacs-aggregators-ack";
+/// Questions to DERMS, which answers later.
+pub const STATUS_CHECKS: &str = "dacs-derms-device-status-check";
+/// Its answers.
+pub const STATUS_ANSWERS: &str = "derms-dacs-device-status-ack";
+/// Messages to DERMS of which nobody is told.
+pub const OPT_OUTS: &str = "dacs-derms-event-opt-out";
+/// The same.
+pub const UNAVAILABILITIES: &str = "dacs-derms-customer-unavailability";
+/// Messages to DACS whose sender waits for what becomes of them.
+pub const ENROLLMENT_REQUESTS: &str = "derms-dacs-enrollment-request";
 
 /// What a function is given to talk to.
 #[derive(Debug, Clone)]
@@ -112,10 +140,26 @@ impl Surroundings {
     }
 }
 
+/// Flows whose queue keeps the order of messages, as the template has it.
+const ORDERED: [&str; 11] = [
+    ENROLLMENTS,
+    ACKNOWLEDGEMENTS,
+    PROGRAM_RULES,
+    PROGRAM_RULES_ACKS,
+    AGGREGATORS,
+    AGGREGATOR_ACKS,
+    STATUS_CHECKS,
+    STATUS_ANSWERS,
+    OPT_OUTS,
+    UNAVAILABILITIES,
+    ENROLLMENT_REQUESTS,
+];
+
 /// A flow's own queue.
 #[must_use]
 pub fn queue(flow: &str) -> String {
-    format!("https://sqs.us-east-1.amazonaws.com/000000000000/{flow}")
+    let ending = if ORDERED.contains(&flow) { ".fifo" } else { "" };
+    format!("https://sqs.us-east-1.amazonaws.com/000000000000/{flow}{ending}")
 }
 
 /// The binaries of one build profile.
@@ -220,4 +264,24 @@ fn log(beside: &Path, flow: &str) -> Result<File, Fault> {
     let folder = beside.join("bench-logs");
     fs::create_dir_all(&folder)?;
     Ok(File::options().create(true).append(true).open(folder.join(format!("{flow}.log")))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use it::template::Template;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_flow_has_a_queue_that_keeps_order_if_the_template_says_so() {
+        let template = Template::read();
+        for flow in FLOWS {
+            let queue_of_it = |name: &str| name.trim_end_matches(".fifo").ends_with(&format!("}}-{flow}"));
+            let mut queues = template.of_kind("AWS::SQS::Queue");
+            let queue_of_it = queues.find(|queue| queue.text("QueueName").is_some_and(queue_of_it));
+            let keeps_order = queue_of_it.is_some_and(|queue| *queue.property("FifoQueue") == json!(true));
+            assert_eq!(queue(flow).ends_with(".fifo"), keeps_order, "{flow}");
+        }
+    }
 }

@@ -114,6 +114,8 @@ impl Stage {
         give_lookups(&aws)?;
         let program = "programId,programCode,programExternalIdentifier\n90000001,SUMMER-T,PRG-SUMMER-T\n";
         locked(&aws.objects).give("config", "lookups/Program.csv", Stored::Held(program.into()));
+        let types = "key,value\nTHERMOSTAT,THERMOSTAT\n";
+        locked(&aws.objects).give("config", "lookups/AssetType.csv", Stored::Held(types.into()));
         locked(&aws.objects).digest_only("dacs-inbox");
         let server = aws.start().await?;
         let surroundings = Surroundings {

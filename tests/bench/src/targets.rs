@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::{any, post};
+use axum::routing::{any, post, put};
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -49,7 +49,13 @@ impl Targets {
         let answers = Arc::new(Answers { after, arrivals: Mutex::default(), refusing: Mutex::default() });
         let router = Router::new()
             .route("/oauth/token", post(token))
-            .route("/derms/enroll", post(enroll))
+            .route("/derms/enroll", post(acknowledge))
+            .route("/derms/programs/{code}", put(acknowledge))
+            .route("/derms/aggregators/{id}", put(acknowledge))
+            .route("/derms/status_check", post(acknowledge))
+            .route("/derms/event_opt_out", post(acknowledge))
+            .route("/derms/device_unavailability", post(acknowledge))
+            .route("/dacs/rest/apis/cross/digitalAssets/programEnrollments/enroll", post(enroll))
             .fallback(any(taken))
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&answers));
@@ -76,8 +82,9 @@ async fn token() -> Response {
     answer(&json!({ "access_token": "bench", "token_type": "Bearer", "expires_in": 3600 }))
 }
 
-async fn enroll(State(answers): State<Arc<Answers>>, body: Bytes) -> Response {
-    if let Some(refusal) = come_in(&answers, "enroll").await {
+/// DERMS takes a message.
+async fn acknowledge(State(answers): State<Arc<Answers>>, uri: Uri, body: Bytes) -> Response {
+    if let Some(refusal) = come_in(&answers, about(&uri)).await {
         return refusal;
     }
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -90,14 +97,24 @@ async fn enroll(State(answers): State<Arc<Answers>>, body: Bytes) -> Response {
     answer(&json!({ "MsgAck": { "ackType": "SUCCESS", "whenISO": when, "responses": { "response": [response] } } }))
 }
 
+/// DACS takes a request for enrollment.
+async fn enroll(State(answers): State<Arc<Answers>>, _: Bytes) -> Response {
+    let refusal = come_in(&answers, "enroll").await;
+    refusal.unwrap_or_else(|| answer(&json!({ "enrollmentId": "E-1001", "status": "PENDING" })))
+}
+
+/// The last segment of a path.
+fn about(uri: &Uri) -> &str {
+    uri.path().rsplit('/').next().unwrap_or_default()
+}
+
 async fn taken(State(answers): State<Arc<Answers>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     // A part of a score file is read to its end, as a server must before it answers.
     if axum::body::to_bytes(body, usize::MAX).await.is_err() {
         return Response::new(Body::empty());
     }
-    let about = parts.uri.path().rsplit('/').next().unwrap_or_default();
-    come_in(&answers, about).await.unwrap_or_else(|| answer(&json!({})))
+    come_in(&answers, about(&parts.uri)).await.unwrap_or_else(|| answer(&json!({})))
 }
 
 /// Notes a call and takes its time; the answer, if it is refused.

@@ -29,8 +29,11 @@ async fn messages_cost_what_the_architecture_allows() {
     // What an instance asks for once is spread over these.
     let setup = Setup { messages: 200, ..setup().unwrap() };
     let figures = messages::run(&setup).await.unwrap();
-    let prices: Vec<Figure> = figures.into_iter().filter(|figure| figure.what.contains("price of a message")).collect();
-    all_met(&prices, 3);
+    // How many slots are reserved, and for how many a message waits, is a matter of the machine: unit tests hold that.
+    let of_any_build = ["price of a message without slots", "door: AWS calls of a message"];
+    let is_of_any_build = |figure: &Figure| of_any_build.iter().any(|what| figure.what.contains(what));
+    let figures: Vec<Figure> = figures.into_iter().filter(is_of_any_build).collect();
+    all_met(&figures, 13 + 12);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -91,6 +91,7 @@ pub fn message(flow: &str, message: &Message) -> String {
     let body = match &message.body {
         Body::Inline(body) => format!("{} bytes, in the ledger", body.len()),
         Body::Stored(key) => format!("in the bodies bucket: {key}"),
+        Body::Gone => "delivered, and kept no longer".to_owned(),
     };
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);

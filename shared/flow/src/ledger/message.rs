@@ -72,6 +72,8 @@ pub enum Body {
     Inline(String),
     /// Under this key of the bodies bucket.
     Stored(String),
+    /// Nowhere: the message was delivered, and whoever sends it again is recognised by its hash.
+    Gone,
 }
 
 /// What a target answered, kept while the source has not been told.

@@ -6,6 +6,7 @@
 //! see one bucket.
 
 mod clock;
+mod distant;
 mod fifo;
 mod notices;
 mod objects;
@@ -17,6 +18,7 @@ mod world;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{ManualClock, RuntimeClock};
+pub use distant::Distant;
 pub use fifo::Fifo;
 pub use notices::Notices;
 pub use objects::{Bucket, Objects};

@@ -19,7 +19,8 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use super::door::{Next, Taken, take};
-use super::worker::{Progress, Work};
+use super::work::Work;
+use super::worker::Progress;
 use super::{Identity, MessageCalls, MessageKit, Nudge};
 use crate::Transient;
 use crate::ledger::message::{Message, MessageState};

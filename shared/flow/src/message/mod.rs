@@ -7,12 +7,23 @@
 //!         worker: load ─ forward ─ (answer the source) ─ record
 //! ```
 //!
+//! What a call waits for whatever the message says, a slot of its target's rate above all, is made ready while the ledger is
+//! at work on the message ([`MessageCalls::make_ready`]): a message that comes alone waits for the ledger three times.
+//!
+//! ```text
+//! ledger   message ┐        ┌ slot of DACS ┐       end
+//!          slot of │ DERMS ─┘              └ DACS ─┘
+//!          DERMS  ─┘
+//! ```
+//!
 //! A flow passes what differs: how a body is read ([`Identify`]) and the calls it makes ([`MessageCalls`]). One that answers
 //! with results takes lists of messages by [`AtOnce`] instead of [`accept`].
 
 mod at_once;
 mod door;
 mod nudge;
+mod telling;
+mod work;
 mod worker;
 
 #[cfg(test)]
@@ -119,6 +130,15 @@ pub enum Ground {
     Technical,
 }
 
+/// A call that most messages of a flow come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upcoming {
+    /// To the target.
+    Forward,
+    /// To the source.
+    Answer,
+}
+
 /// The calls of a message flow. Each may be made twice; the contract says why that is harmless (contracts.md §4, "On
 /// repeat").
 #[async_trait]
@@ -128,6 +148,9 @@ pub trait MessageCalls: Send + Sync {
     /// # Errors
     /// [`Failure::Rejected`] when the target will never take it.
     async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure>;
+
+    /// Makes ready what the upcoming call waits for whatever the message says. What fails here, the call meets again.
+    async fn make_ready(&self, _upcoming: Upcoming, _invocation: &Invocation) {}
 
     /// The negative acknowledgement for a message that will not be delivered, where the contract has one.
     fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value>;

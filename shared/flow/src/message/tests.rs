@@ -2,6 +2,7 @@
 
 mod again;
 mod at_once;
+mod ready;
 mod twins;
 
 use std::sync::Mutex;
@@ -16,7 +17,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, accept, work};
-use crate::ledger::message::{Message, MessageState};
+use crate::ledger::message::{Body, Message, MessageState};
 use crate::memory::World;
 use crate::ports::Receipt;
 use crate::trigger::{Delivery, HttpReply, HttpRequest};
@@ -325,6 +326,19 @@ async fn a_body_over_a_hundred_kilobytes_is_kept_beside_the_ledger_and_delivered
     assert!(bench.world.table.items().iter().all(|item| item.body.len() < 2000));
     bench.drain().await;
     assert_eq!(bench.sent().remove(0).len(), 200_000 + "m1=\"\"".len());
+}
+
+#[tokio::test]
+async fn the_body_of_a_delivered_message_is_kept_no_longer_and_the_message_is_still_known() {
+    let bench = Bench::new();
+    bench.target_will(&[Plan::Refuse]);
+    bench.post("m1", "s1", 1).await;
+    bench.drain().await;
+    assert!(matches!(bench.message("m1").body, Body::Inline(_)), "refused, it may be sent again as it is");
+    bench.post("m2", "s2", 2).await;
+    bench.drain().await;
+    assert_eq!(bench.message("m2").body, Body::Gone);
+    assert_eq!((bench.post("m2", "s2", 2).await, bench.post("m2", "s2", 3).await), (200, 422));
 }
 
 #[tokio::test]

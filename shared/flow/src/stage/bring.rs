@@ -151,8 +151,9 @@ impl Stages {
         }
     }
 
-    /// Announces the call, makes it, and writes down what became of it. Whether the event is canceled by now is asked
-    /// meanwhile: later than the stage was written, as whoever cancels needs it, and without a wait of its own.
+    /// Announces the call while its slot is made ready, makes it, and writes down what became of it. Whether the event is
+    /// canceled by now is asked meanwhile: later than the stage was written, as whoever cancels needs it, and without a wait of
+    /// its own.
     async fn call(
         &self,
         seen: Seen<Stage>,
@@ -164,7 +165,9 @@ impl Stages {
         let event = Event::key(&announced.event_id);
         let (status, unseen, until) = (due.status, due.unseen, context.invocation.deadline);
         announced.calling = Some(Calling { status, owner: owner.to_owned(), until, unseen });
-        if self.write(&announced, Some(seen.rev).filter(|rev| *rev > 0)).await? == Committed::LostRace {
+        let announcing = self.write(&announced, Some(seen.rev).filter(|rev| *rev > 0));
+        let (written, ()) = join(announcing, self.program_events.make_ready(context.invocation)).await;
+        if written? == Committed::LostRace {
             return Ok(Called::Overtaken);
         }
         let told = self.program_events.tell(&announced, due, canceled.as_ref(), context).await;

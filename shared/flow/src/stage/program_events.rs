@@ -16,6 +16,7 @@ use crate::lookups::LookupBook;
 use crate::message::Context;
 use crate::ports::{self, Call, Method, Payload};
 use crate::target::{Routed, TargetClient};
+use crate::trigger::Invocation;
 use crate::{Failure, Rejected, Transient};
 
 /// The program events of DACS.
@@ -31,6 +32,11 @@ pub struct ProgramEvents {
 impl ProgramEvents {
     /// The lookups that it reads.
     pub const LOOKUPS: &[&str] = &["DacsMessages", "Program", "Routing", "Targets"];
+
+    /// Makes ready for a call that [`ProgramEvents::tell`] comes to.
+    pub(super) async fn make_ready(&self, invocation: &Invocation) {
+        self.dacs.make_ready(&self.lookups, invocation.deadline).await;
+    }
 
     /// Brings the program event of `stage` to the status that is due.
     pub(super) async fn tell(

@@ -100,6 +100,11 @@ impl TargetClient {
         Ok(installations.client(target)?.within(self.timeout))
     }
 
+    /// The installations beside this one, if there are any by `lookups`.
+    pub(super) fn several(&self, lookups: &Lookups) -> Option<&Installations> {
+        self.installations.as_deref().filter(|_| lookups.has_targets())
+    }
+
     /// The installation that `choose` names, or the one that this attempt went to before.
     ///
     /// # Errors
@@ -111,7 +116,7 @@ impl TargetClient {
         choose: impl for<'l> FnOnce(&'l Lookups) -> Result<&'l str, Miss>,
     ) -> Result<Self, Failure> {
         let choose = || choose(lookups).map_err(|miss| Rejected::new(routed.key, miss.to_string()));
-        let Some(installations) = self.installations.as_ref().filter(|_| lookups.has_targets()) else {
+        let Some(installations) = self.several(lookups) else {
             return self.installation(choose()?, lookups);
         };
         let (ledger, place) = (&installations.ledger, Routed::place(routed.flow, routed.key));
@@ -134,7 +139,7 @@ impl TargetClient {
     /// # Errors
     /// [`Transient`] when the ledger does not answer.
     pub async fn went_to(&self, flow: &str, key: &str, lookups: &Lookups) -> Result<Option<String>, Transient> {
-        let Some(installations) = self.installations.as_ref().filter(|_| lookups.has_targets()) else {
+        let Some(installations) = self.several(lookups) else {
             return Ok(None);
         };
         let route = installations.ledger.get::<Route>(&Routed::place(flow, key)).await?;

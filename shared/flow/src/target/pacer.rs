@@ -16,8 +16,14 @@
 //! second are joined by the late ones of the second before: so slots are 2 % further apart than the limit says, and one
 //! that was missed by more than [`STALE`] is not used any more.
 //!
+//! **Made ready.** Who knows that a call is coming may reserve its slot ahead, while the ledger is at work on something else.
+//! It lies in the block like any other: a call that comes too late for it reserves another, and a pause voids it. It is
+//! nothing to do while another neighbour is called: that takes longer than a slot keeps, and slots that kept longer would be
+//! used all at once as soon as a slow neighbour answers.
+//!
 //! **A pause** (`429` and `Retry-After`) moves the instant for everyone, and voids the slots before it, whoever has
-//! reserved them. Whoever waits for a block looks into the ledger before that begins: there may be a pause by then.
+//! reserved them. A block that begins some time after it was reserved is not begun without another look into the ledger: there
+//! may be a pause by then.
 
 use std::sync::{Mutex as Lock, PoisonError};
 use std::time::Duration;
@@ -56,6 +62,8 @@ struct Block {
     next: Option<Timestamp>,
     left: u32,
     size: u32,
+    /// When it was reserved: of a pause that was asked for since, the ledger knows.
+    reserved: Timestamp,
     /// The ledger's item as it was last seen, so that an undisputed reservation is one call.
     seen: Option<Seen<Rate>>,
     writes: u64,
@@ -92,16 +100,16 @@ impl Pacer {
     /// [`Transient`] when there is no slot until then, or the ledger does not answer.
     pub async fn slot(&self, clock: &dyn Clock, latest: Timestamp) -> Result<(), Transient> {
         loop {
-            let (slot, is_first) = {
+            let (slot, is_first, reserved) = {
                 let mut block = self.block.lock().await;
                 let slot = self.next_slot(&mut block, clock, latest).await?;
-                (slot, block.left + 1 == block.size)
+                (slot, block.left + 1 == block.size, block.reserved)
             };
             if slot > latest {
                 return Err(self.too_late(slot));
             }
             let begin = slot.saturating_sub(LOOK).unwrap_or(slot);
-            if is_first && begin > clock.now() {
+            if is_first && begin > reserved {
                 until(clock, begin).await;
                 let rate = self.ledger.get::<Rate>(&self.key).await?;
                 self.hear_of_pause(rate.map(|rate| rate.value.paused_until).unwrap_or_default());
@@ -114,6 +122,19 @@ impl Pacer {
                 return Ok(());
             }
         }
+    }
+
+    /// Reserves a slot for a call that is about to come, unless one is left: that call does not wait for the ledger. Nor is
+    /// another one reserved where the last one was not used in time: who comes late once comes late again.
+    ///
+    /// # Errors
+    /// As [`Pacer::slot`].
+    pub async fn make_ready(&self, clock: &dyn Clock, latest: Timestamp) -> Result<(), Transient> {
+        let mut block = self.block.lock().await;
+        if block.left == 0 {
+            self.reserve(&mut block, clock, latest).await?;
+        }
+        Ok(())
     }
 
     /// Nobody gets a slot for the next `pause`, and those that lie in it are void.
@@ -135,12 +156,27 @@ impl Pacer {
     }
 
     async fn next_slot(&self, block: &mut Block, clock: &dyn Clock, latest: Timestamp) -> Result<Timestamp, Transient> {
+        let (next, slot) = match self.left(block, clock.now()) {
+            Some(next) => (next, next),
+            // However long the ledger took, the first slot of a block is used: otherwise a slow one would never let a call go.
+            None => {
+                let next = self.reserve(block, clock, latest).await?;
+                (next, next.max(clock.now()))
+            }
+        };
+        block.left = block.left.saturating_sub(1);
+        block.next = next.saturating_add(self.spacing).ok();
+        Ok(slot)
+    }
+
+    /// The next slot of this instance's own, if a call at `now` can still use it.
+    fn left(&self, block: &Block, now: Timestamp) -> Option<Timestamp> {
+        block.next.filter(|next| block.left > 0 && self.is_usable(*next, now))
+    }
+
+    /// Reserves a block, which begins at the slot that is returned.
+    async fn reserve(&self, block: &mut Block, clock: &dyn Clock, latest: Timestamp) -> Result<Timestamp, Transient> {
         let now = clock.now();
-        if let Some(next) = block.next.filter(|next| block.left > 0 && self.is_usable(*next, now)) {
-            block.left -= 1;
-            block.next = next.saturating_add(self.spacing).ok();
-            return Ok(next);
-        }
         // Others have taken all slots until then, and the instant never goes back: one that nobody uses is not taken.
         if let Some(taken) = block.seen.as_ref().map(|seen| seen.value.next).filter(|next| *next > latest) {
             return Err(self.too_late(taken));
@@ -152,10 +188,10 @@ impl Pacer {
         let reserve =
             |rate: &Rate| (rate.next.max(now).saturating_add(slots).unwrap_or(Timestamp::MAX), rate.paused_until);
         let begin = self.move_to(block, reserve).await?.max(now);
-        block.left = block.size - 1;
-        block.next = begin.saturating_add(self.spacing).ok();
-        // However long the ledger took, the first slot of a block is used: otherwise a slow one would never let a call go.
-        Ok(begin.max(clock.now()))
+        block.left = block.size;
+        block.next = Some(begin);
+        block.reserved = clock.now();
+        Ok(begin)
     }
 
     /// Whether a call of this slot may begin at `now`, or later.

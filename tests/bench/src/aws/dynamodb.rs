@@ -23,6 +23,8 @@ pub(super) struct Table {
 pub(super) struct Units {
     pub(super) read: u64,
     pub(super) write: u64,
+    /// Writes of a target's rate: how many there are depends on how fast the machine is.
+    pub(super) slots: u64,
 }
 
 pub(super) fn serve(table: &mut Table, operation: &str, body: &[u8]) -> Response {
@@ -93,7 +95,9 @@ impl Table {
     fn apply(&mut self, write: &Value, times: u64) {
         let key = written(write);
         let item = write.get("Item").or_else(|| self.items.get(&key));
-        self.charged.write += times * item.map_or(1, |item| size(item).div_ceil(1024));
+        let units = times * item.map_or(1, |item| size(item).div_ceil(1024));
+        let is_slot = key.0.starts_with("target#");
+        *(if is_slot { &mut self.charged.slots } else { &mut self.charged.write }) += units;
         match write.get("Item") {
             Some(item) => self.items.insert(key, item.clone()),
             None => self.items.remove(&key),

@@ -3,38 +3,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Transient;
 use crate::ledger::Ledger;
-use crate::memory::{Notices, RuntimeClock, Table};
-use crate::ports::{Answer, Call, Clock, CommitError, Item, Key, Method, Notifier, Payload, Store, Target, Write};
+use crate::memory::{self, Distant, Notices, RuntimeClock, Table};
+use crate::ports::{Answer, Call, Clock, Method, Notifier, Payload, Target};
 use crate::target::{Pacer, TargetClient};
 
 const RATE: u32 = 200;
 const LATENCY: Duration = Duration::from_millis(50);
-
-/// A table that answers after ten milliseconds.
-#[derive(Clone)]
-struct Slow(Table, RuntimeClock);
-
-#[async_trait]
-impl Store for Slow {
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Transient> {
-        self.1.sleep(Duration::from_millis(10)).await;
-        self.0.get(keys).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<(), CommitError> {
-        self.1.sleep(Duration::from_millis(10)).await;
-        self.0.commit(writes).await
-    }
-
-    async fn list(&self, partition: &str, after: Option<&str>, limit: u32) -> Result<Vec<Item>, Transient> {
-        self.0.list(partition, after, limit).await
-    }
-}
+/// What the ledger takes.
+const TRIP: Duration = Duration::from_millis(10);
 
 /// A neighbour that needs [`LATENCY`] and asks everybody to wait while it is refusing.
 #[derive(Clone)]
@@ -72,7 +53,8 @@ impl World {
     }
 
     fn client(&self, owner: usize) -> Arc<TargetClient> {
-        let ledger = Ledger::new(Arc::new(Slow(self.table.clone(), self.clock.clone())));
+        let distant = Distant { table: self.table.clone(), clock: self.clock.clone(), after: TRIP };
+        let ledger = Ledger::new(Arc::new(distant));
         let pacer = Pacer::new(ledger, "dacs", RATE, owner.to_string());
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let notifier: Arc<dyn Notifier> = Arc::new(Notices::default());
@@ -86,6 +68,21 @@ impl World {
         let deadline = end.saturating_add(SignedDuration::from_hours(1)).unwrap();
         let callers = (0..instances).flat_map(|owner| vec![self.client(owner); 40]).map(|client| async move {
             while self.clock.now() < end {
+                client.call(&call(), deadline).await.unwrap();
+            }
+        });
+        join_all(callers).await;
+        self.neighbour.arrivals.lock().unwrap().clone()
+    }
+
+    /// The same, where each caller reads something of the ledger first, and makes ready meanwhile.
+    async fn calls_made_ready(&self, instances: usize, seconds: i64) -> Vec<i64> {
+        let end = Timestamp::from_second(seconds).unwrap();
+        let deadline = end.saturating_add(SignedDuration::from_hours(1)).unwrap();
+        let lookups = &memory::World::new(Timestamp::UNIX_EPOCH).lookups("a-flow", &[]);
+        let callers = (0..instances).flat_map(|owner| vec![self.client(owner); 40]).map(|client| async move {
+            while self.clock.now() < end {
+                join(self.clock.sleep(TRIP), client.make_ready(lookups, deadline)).await;
                 client.call(&call(), deadline).await.unwrap();
             }
         });
@@ -115,6 +112,26 @@ async fn any_second_is_within_the_limit_and_the_rate_is_used_by_one_and_by_four(
         let mean = within(&arrivals, 10_000, 25_000) / 15;
         assert!(mean >= 190, "{instances}: {mean} a second");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_that_are_made_ready_keep_to_the_limit_and_use_it() {
+    for instances in [1, 4] {
+        let arrivals = World::new((0, 0)).calls_made_ready(instances, 25).await;
+        let most = most_in_a_second(&arrivals);
+        assert!(most <= 202, "{instances}: {most} in a second");
+        let mean = within(&arrivals, 10_000, 25_000) / 15;
+        assert!(mean >= 190, "{instances}: {mean} a second");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_pause_no_slot_is_used_that_was_made_ready_before() {
+    let (begin, end) = (5_000, 10_000);
+    let arrivals = World::new((begin, end)).calls_made_ready(4, 13).await;
+    assert_eq!(within(&arrivals, begin + 100, end), 0);
+    assert!(within(&arrivals, end + 1000, end + 2000) >= 190);
+    assert!(most_in_a_second(&arrivals) <= 202);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,8 +11,8 @@ use domain::sync_request::ExceptionCode;
 use flow::Transient;
 use flow::file::{FileToCalls, ToCallsFlow};
 use flow::ledger::Ledger;
-use flow::memory::{RuntimeClock, Table, World};
-use flow::ports::{Answer, Call, Clock, CommitError, Item, Key, Notifier, ObjectRef, Store, Target, Write};
+use flow::memory::{Distant, RuntimeClock, World};
+use flow::ports::{Answer, Call, Clock, Notifier, ObjectRef, Target};
 use flow::sync_ack::{self, LOOKUPS, SyncRequestAcks};
 use flow::target::{Pacer, TargetClient};
 use flow::trigger::{Invocation, Reply, Trigger};
@@ -69,7 +69,8 @@ impl Simulated {
     fn flow(&self, number: u64) -> Result<ToCallsFlow, Fault> {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let notifier: Arc<dyn Notifier> = Arc::new(self.world.notices.clone());
-        let ledger = Ledger::new(Arc::new(Distant { table: self.world.table.clone(), clock: self.clock.clone() }));
+        let distant = Distant { table: self.world.table.clone(), clock: self.clock.clone(), after: LEDGER };
+        let ledger = Ledger::new(Arc::new(distant));
         let pacer = Pacer::new(ledger.clone(), "dacs", u32::try_from(LIMIT)?, number.to_string());
         let dacs = Arc::new(self.dacs.clone());
         let mut kit = self.world.file_kit(NAME, LOOKUPS);
@@ -144,30 +145,6 @@ impl Target for Dacs {
         self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).push(since);
         self.clock.sleep(LATENCY).await;
         Ok(Answer { status: 200, retry_after: None, body: Bytes::from_static(b"{}") })
-    }
-}
-
-/// A ledger some milliseconds away.
-struct Distant {
-    table: Table,
-    clock: RuntimeClock,
-}
-
-#[async_trait]
-impl Store for Distant {
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Transient> {
-        self.clock.sleep(LEDGER).await;
-        self.table.get(keys).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<(), CommitError> {
-        self.clock.sleep(LEDGER).await;
-        self.table.commit(writes).await
-    }
-
-    async fn list(&self, partition: &str, after: Option<&str>, limit: u32) -> Result<Vec<Item>, Transient> {
-        self.clock.sleep(LEDGER).await;
-        self.table.list(partition, after, limit).await
     }
 }
 
