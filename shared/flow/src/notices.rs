@@ -27,12 +27,10 @@ use tokio::sync::Mutex;
 use crate::Transient;
 use crate::ledger::message::group;
 use crate::ledger::{Committed, Ledger, Seen, decode};
-use crate::ports::{Audience, Clock, Key, Notice, Notifier, Write};
+use crate::ports::{Audience, Clock, Key, Notice, Notifier, Write, over_for_all};
 
 /// Kept notices are forgotten then, should nobody have told them.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A window is over for everybody this long after its end, whatever their clocks say.
-const SKEW: SignedDuration = SignedDuration::from_secs(60);
 /// So many items are read at once.
 const PAGE: u32 = 100;
 /// So many writes go into one commit.
@@ -174,7 +172,7 @@ pub async fn tell_the_rest(
     let windows = ledger.list(&partition(function), Some(WINDOWS), PAGE).await?;
     for item in windows.iter().take_while(|item| item.key.sort.starts_with(WINDOWS)) {
         let window = decode::<Window>(item)?;
-        if window.value.until.saturating_add(SKEW).is_ok_and(|over| over <= now) {
+        if over_for_all(window.value.until) <= now {
             let cause = item.key.sort.strip_prefix(WINDOWS).unwrap_or_default();
             close(ledger, function, (cause, &window), notifier).await?;
         }

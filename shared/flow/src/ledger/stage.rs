@@ -63,16 +63,17 @@ pub struct Reserving {
     pub until: Timestamp,
 }
 
-/// A call to the program system under way. Nobody else makes one for the stage before `until`; after it, what the call did
-/// is not known, and the same call is made again.
+/// A call to the program system under way. Nobody else makes one for the stage before `until` is over for everybody
+/// ([`crate::ports::over_for_all`]); after it, what the call did is not known, and the same call is made again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calling {
     /// The status that the program system is told.
     pub status: StageStatus,
     /// Who makes it.
     pub owner: String,
-    /// When whoever makes it has ended.
-    pub until: Timestamp,
+    /// When whoever makes it has ended, by its own clock; `None` since it knows that it was not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// The stage was never SCHEDULED here.
     #[serde(default)]
     pub unseen: bool,
@@ -221,7 +222,7 @@ mod tests {
         stage.applied = Some(StageStatus::Scheduled);
         assert!(stage.takes_reservations());
         let (status, until) = (StageStatus::InProgress, stage.terms.start);
-        stage.calling = Some(Calling { status, owner: "one".into(), until, unseen: false });
+        stage.calling = Some(Calling { status, owner: "one".into(), until: Some(until), unseen: false });
         assert!(!stage.takes_reservations());
     }
 
@@ -230,7 +231,7 @@ mod tests {
         let mut stage = Stage { applied: Some(StageStatus::Scheduled), ..stage() };
         assert!(!stage.follows_its_event());
         let (status, until) = (StageStatus::Canceled, stage.terms.start);
-        stage.calling = Some(Calling { status, owner: "dead".into(), until, unseen: false });
+        stage.calling = Some(Calling { status, owner: "dead".into(), until: Some(until), unseen: false });
         assert!(stage.follows_its_event());
         stage.wanted.insert(status, domain::stage::Wish::new(until, "M-1#1"));
         assert!(!stage.follows_its_event(), "its own message does");

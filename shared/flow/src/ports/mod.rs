@@ -11,7 +11,7 @@ mod store;
 mod target;
 mod telemetry;
 
-pub use clock::Clock;
+pub use clock::{Clock, over_for_all};
 pub use depot::{Deposited, Depot, Link};
 pub use notifier::{Audience, Notice, Notifier};
 pub use objects::{

@@ -13,6 +13,7 @@ use crate::Transient;
 use crate::ledger::stage::{Event, EventCanceled, Stage};
 use crate::ledger::{Committed, Seen};
 use crate::message::Context;
+use crate::ports::over_for_all;
 
 /// A stage that is held is looked at this often: its predecessor may have come.
 const HOLD: SignedDuration = SignedDuration::from_secs(15);
@@ -135,8 +136,8 @@ impl Stages {
 
     fn step(&self, stage: &Stage, event_canceled: bool, now: Timestamp) -> Step {
         if let Some(calling) = &stage.calling {
-            if calling.until > now {
-                return Step::Later(soon(calling.until, now, BUSY));
+            if let Some(until) = calling.until.map(over_for_all).filter(|until| *until > now) {
+                return Step::Later(soon(until, now, BUSY));
             }
             return Step::Call(Due { status: calling.status, unseen: calling.unseen, repeated: true });
         }
@@ -163,7 +164,7 @@ impl Stages {
     ) -> Result<Called, Transient> {
         let mut announced = seen.value;
         let event = Event::key(&announced.event_id);
-        let (status, unseen, until) = (due.status, due.unseen, context.invocation.deadline);
+        let (status, unseen, until) = (due.status, due.unseen, Some(context.invocation.deadline));
         announced.calling = Some(Calling { status, owner: owner.to_owned(), until, unseen });
         let announcing = self.write(&announced, Some(seen.rev).filter(|rev| *rev > 0));
         let (written, ()) = join(announcing, self.program_events.make_ready(context.invocation)).await;

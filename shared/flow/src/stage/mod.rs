@@ -13,13 +13,14 @@
 //!
 //! **The lease.** A call is announced in the stage ([`Calling`]) until the end of the invocation that makes it, and no call
 //! begins that could not end before ([`crate::target::TargetClient::call`]). Whoever finds an announcement whose time is
-//! over makes the same call again before anything else, because nobody knows what became of it.
+//! over by any clock makes the same call again before anything else, because nobody knows what became of it.
 //!
 //! ```text
-//! t0            t0 + 60 s             t0 + 70 s
-//! │ announced   │ invocation over     │ message visible again
+//! t0            t0 + 60 s           t0 + 120 s
+//! │ announced   │ invocation over   │ over even if that clock is a minute behind ours
 //! ├── DACS ── applied, announcement gone: the usual case
-//! └── DACS ── killed ───┴──▶ the next one repeats the call
+//! ├── DACS ── no answer: announced still, and free at once
+//! └── DACS ── killed ───────────────┴──▶ the next one repeats the call
 //! ```
 //!
 //! **Whole events.** A cancel writes the event, then lists the stages; whoever asks for SCHEDULED writes the stage, then looks

@@ -17,11 +17,11 @@ pub(super) enum Told {
     Refused(Refused),
 }
 
-/// Writes down what became of a call. `None`: nobody knows, so it stays announced, and is made again.
+/// Writes down what became of a call. `None`: nobody knows, so it stays announced, and whoever looks next makes it again.
 pub(super) fn told(stage: &mut Stage, due: &Due, told: Option<&Told>, limits: &Limits, now: Timestamp) {
     let Some(told) = told else {
         if let Some(calling) = &mut stage.calling {
-            calling.until = now;
+            calling.until = None;
         }
         return;
     };

@@ -12,7 +12,7 @@ use domain::stage::StageStatus::{self, Canceled, Completed, InProgress, Schedule
 use domain::stage::{Ground, Limits, Terms};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ask, Brought, Errand, ProgramEvents, Stages};
+use super::{Ask, Brought, Calling, Errand, ProgramEvents, Stages};
 use crate::Transient;
 use crate::ledger::stage::{Reserving, Stage};
 use crate::ledger::{Committed, Ledger};
@@ -90,14 +90,16 @@ impl Bench {
         }
     }
 
+    fn key(&self) -> Key {
+        Stage::key(&"E-1".parse().unwrap(), &"S-1".parse().unwrap())
+    }
+
     async fn stage(&self) -> Stage {
-        let key = Stage::key(&"E-1".parse().unwrap(), &"S-1".parse().unwrap());
-        self.world.ledger().get(&key).await.unwrap().unwrap().value
+        self.world.ledger().get(&self.key()).await.unwrap().unwrap().value
     }
 
     async fn reserve(&self, until: Timestamp) {
-        let key = Stage::key(&"E-1".parse().unwrap(), &"S-1".parse().unwrap());
-        let seen = self.world.ledger().get::<Stage>(&key).await.unwrap().unwrap();
+        let seen = self.world.ledger().get::<Stage>(&self.key()).await.unwrap().unwrap();
         let stage = Stage { reserving: Some(Reserving { by: "run".into(), until }), ..seen.value };
         assert_eq!(self.stages.write(&stage, Some(seen.rev)).await.unwrap(), Committed::Yes);
     }
@@ -216,6 +218,21 @@ async fn a_call_that_was_announced_and_never_answered_is_repeated_before_anythin
     let stage = bench.settle(InProgress).await;
     assert_eq!(stage.applied, Some(Canceled));
     assert_eq!(bench.dacs.acted("S-1"), [Scheduled, Canceled]);
+}
+
+#[tokio::test]
+async fn a_call_of_another_is_left_alone_until_it_is_over_by_whatever_clock_that_one_has() {
+    let bench = Bench::new();
+    bench.settle(Scheduled).await;
+    let seen = bench.world.ledger().get::<Stage>(&bench.key()).await.unwrap().unwrap();
+    let until = Some(bench.world.clock.now() + SignedDuration::from_secs(60));
+    let calling = Some(Calling { status: InProgress, owner: "two".into(), until, unseen: false });
+    bench.stages.write(&Stage { calling, ..seen.value }, Some(seen.rev)).await.unwrap();
+    bench.pass(SignedDuration::from_secs(60 + 59));
+    assert_eq!(bench.later("M-2", InProgress).await, Duration::from_secs(1), "its clock may be a minute behind");
+    bench.pass(SignedDuration::from_secs(1));
+    assert_eq!(bench.settle(InProgress).await.applied, Some(InProgress));
+    assert_eq!(bench.dacs.acted("S-1"), [Scheduled, InProgress]);
 }
 
 #[tokio::test]
