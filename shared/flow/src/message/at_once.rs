@@ -18,17 +18,17 @@ use domain::json::Problem;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use super::door::{Next, Taken, take};
+use super::door::{Taken, take};
 use super::work::Work;
 use super::worker::Progress;
-use super::{Identity, MessageCalls, MessageKit, Nudge};
+use super::{Identity, MessageCalls, MessageKit, Nudge, anew};
 use crate::Transient;
 use crate::ledger::message::{Message, MessageState};
 use crate::ledger::{Committed, Seen};
 use crate::ports::Write;
 use crate::trigger::{HttpRequest, Invocation};
 
-/// How often a promise that lost a race is tried again at once.
+/// How often a promise or an attempt that lost a race is tried again at once.
 const RACES: u32 = 5;
 
 /// One message of a list.
@@ -96,18 +96,35 @@ impl AtOnce<'_> {
     }
 
     async fn one(&self, listed: &Listed, request: &HttpRequest, once: String) -> Result<Told, Transient> {
-        match take(self.kit, &listed.identity, &listed.body, &request.correlation, Next::ByTheDoor).await? {
-            Taken::New(message) => self.bring(*message, once).await,
-            // Not at this door: it brings the next attempt to its end by itself.
-            Taken::Again(message) => Ok(ended(*message)),
-            Taken::Open(message) => self.promise(*message, once).await,
-            Taken::Done(message) => Ok(ended(*message)),
-            Taken::OtherBody(message) => {
-                self.promise(*message, once).await?;
-                Ok(Told::Refused(Problem::other_body()))
+        for _ in 0..RACES {
+            match take(self.kit, &listed.identity, &listed.body, &request.correlation).await? {
+                Taken::New(message) => return self.bring(*message, once).await,
+                Taken::Again(known) => {
+                    if let Some(message) = self.begin_again(&known, request).await? {
+                        return self.bring(message, once).await;
+                    }
+                }
+                Taken::Open(message) => return self.promise(*message, once).await,
+                Taken::Done(message) => return Ok(ended(*message)),
+                Taken::OtherBody(message) => {
+                    self.promise(*message, once).await?;
+                    return Ok(Told::Refused(Problem::other_body()));
+                }
+                Taken::Refused(problem) => return Ok(Told::Refused(problem)),
             }
-            Taken::Refused(problem) => Ok(Told::Refused(problem)),
         }
+        Err(Transient::new("attempting the message anew: others keep sending it at the same time"))
+    }
+
+    /// Its sender waits for a result, so the next attempt begins here. `None`: somebody else changed it meanwhile.
+    async fn begin_again(
+        &self,
+        known: &Seen<Message>,
+        request: &HttpRequest,
+    ) -> Result<Option<Seen<Message>>, Transient> {
+        let next = known.value.attempted_anew(self.kit.clock.now());
+        let next = Message { correlation: request.correlation.clone(), ..next };
+        anew::begin(&self.kit.ledger, self.kit.flow, known, next).await
     }
 
     /// Brings a message that nobody else works on to its end, if it can be done now.

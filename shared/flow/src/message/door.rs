@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use domain::json::{BODY_LIMIT, Problem};
 
-use super::{Identify, Identity, MessageKit, Nudge, newer_delivered};
+use super::{Identify, Identity, MessageKit, Nudge, anew, newer_delivered};
 use crate::Transient;
 use crate::ledger::message::{Body, LastDelivered, Message, MessageState, group};
-use crate::ledger::open::Open;
 use crate::ledger::{Committed, Seen};
 use crate::ports::{Destination, Metadata, Write};
 use crate::trigger::{HttpReply, HttpRequest};
@@ -22,8 +21,8 @@ pub(super) enum Taken {
     New(Box<Seen<Message>>),
     /// It is open, with the same body.
     Open(Box<Seen<Message>>),
-    /// It has ended otherwise than well, and is sent again with the same body: the worker attempts it anew.
-    Again(Box<Message>),
+    /// It has ended otherwise than well, and is sent again with the same body. Nothing is written yet.
+    Again(Box<Seen<Message>>),
     /// It ended well, with the same body.
     Done(Box<Message>),
     /// It is not taken: another body is known under its key, and open. Perhaps that was stored and could not be queued, and
@@ -32,16 +31,6 @@ pub(super) enum Taken {
     OtherBody(Box<Seen<Message>>),
     /// It is not taken.
     Refused(Problem),
-}
-
-/// Who begins the next attempt of a message that is sent again as it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// The door, which answers with its result.
-    ByTheDoor,
-    /// The worker, with the nudge that the door sends. Its sender may have a 202 of the first post, and be content with that:
-    /// so the door writes nothing that would wait for the sender to come again.
-    ByTheWorker,
 }
 
 /// Takes a message from its sender (architecture.md §2.9 and §2.10).
@@ -63,11 +52,13 @@ pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest)
 }
 
 async fn take_and_queue(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<HttpReply, Transient> {
-    match take(kit, identity, &request.body, &request.correlation, Next::ByTheWorker).await? {
+    match take(kit, identity, &request.body, &request.correlation).await? {
         Taken::New(message) | Taken::Open(message) => {
             queue(kit, &message.value, Nudge::of(&message.value), request).await
         }
-        Taken::Again(message) => queue(kit, &message, Nudge::again(&message), request).await,
+        // The worker begins the next attempt. The sender may have a 202 of its first post, and be content with that: so
+        // nothing is written here that would wait for it to come again.
+        Taken::Again(message) => queue(kit, &message.value, Nudge::again(&message.value), request).await,
         Taken::Done(message) => Ok(first_result(&message)),
         Taken::OtherBody(message) => {
             queue(kit, &message.value, Nudge::of(&message.value), request).await?;
@@ -83,7 +74,6 @@ pub(super) async fn take(
     identity: &Identity,
     body: &Bytes,
     correlation: &str,
-    next: Next,
 ) -> Result<Taken, Transient> {
     let key = Message::key(kit.flow, &identity.key);
     let fresh = new_message(kit, identity, body, correlation).await?;
@@ -103,7 +93,7 @@ pub(super) async fn take(
             MessageState::Accepted => return Ok(Taken::OtherBody(Box::new(known))),
             MessageState::Delivered => return Ok(Taken::Refused(Problem::other_body())),
             MessageState::AwaitingAck | MessageState::Refused | MessageState::Failed | MessageState::Discarded => {
-                if let Some(taken) = attempt_anew(kit, &known, fresh.clone(), next).await? {
+                if let Some(taken) = attempt_anew(kit, &known, &fresh).await? {
                     return Ok(taken);
                 }
             }
@@ -127,34 +117,18 @@ fn first_result(known: &Message) -> HttpReply {
 /// its order has been delivered, nothing.
 ///
 /// `None`: somebody else changed it meanwhile; look again.
-async fn attempt_anew(
-    kit: &MessageKit,
-    known: &Seen<Message>,
-    fresh: Message,
-    next: Next,
-) -> Result<Option<Taken>, Transient> {
-    let fresh = if known.value.body_hash == fresh.body_hash && known.value.group == fresh.group {
+async fn attempt_anew(kit: &MessageKit, known: &Seen<Message>, fresh: &Message) -> Result<Option<Taken>, Transient> {
+    if known.value.body_hash == fresh.body_hash && known.value.group == fresh.group {
         if let Some(newer) = newer_delivered(&kit.ledger, kit.flow, &known.value).await? {
             let is_taken = known.value.state == MessageState::AwaitingAck;
             let done = || Taken::Done(Box::new(known.value.clone()));
             return Ok(Some(if is_taken { done() } else { Taken::Refused(overtaken(&newer)) }));
         }
-        if next == Next::ByTheWorker {
-            return Ok(Some(Taken::Again(Box::new(known.value.clone()))));
-        }
-        Message { correlation: fresh.correlation, ..known.value.attempted_anew(fresh.accepted) }
-    } else {
-        Message { attempt: known.value.attempt.saturating_add(1), ..fresh }
-    };
-    let key = Message::key(kit.flow, &fresh.key);
-    let mut writes = vec![Write::put(key, &fresh, Some(known.rev), None)?];
-    if let Some(open) = Open::of_message(&known.value) {
-        writes.extend(open.closing(&kit.ledger, kit.flow).await?);
+        return Ok(Some(Taken::Again(Box::new(known.clone()))));
     }
-    match kit.ledger.commit(&writes).await? {
-        Committed::Yes => Ok(Some(Taken::New(Box::new(Seen { value: fresh, rev: known.rev + 1 })))),
-        Committed::LostRace => Ok(None),
-    }
+    let corrected = Message { attempt: known.value.attempt.saturating_add(1), ..fresh.clone() };
+    let begun = anew::begin(&kit.ledger, kit.flow, known, corrected).await?;
+    Ok(begun.map(|begun| Taken::New(Box::new(begun))))
 }
 
 async fn new_message(

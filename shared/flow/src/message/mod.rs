@@ -19,6 +19,7 @@
 //! A flow passes what differs: how a body is read ([`Identify`]) and the calls it makes ([`MessageCalls`]). One that answers
 //! with results takes lists of messages by [`AtOnce`] instead of [`accept`].
 
+mod anew;
 mod at_once;
 mod door;
 mod nudge;

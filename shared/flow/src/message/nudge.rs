@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::anew;
 use crate::Transient;
 use crate::ledger::message::{Message, MessageState};
-use crate::ledger::open::Open;
-use crate::ledger::{Committed, Ledger, Seen};
-use crate::ports::{Outgoing, Write};
+use crate::ledger::{Ledger, Seen};
+use crate::ports::Outgoing;
 
 /// A message of the queue. One that is left over from an earlier attempt does nothing: it stands further forward in its
 /// group than the attempt that was made since.
@@ -75,13 +75,7 @@ impl Nudge {
             return Ok(None);
         }
         let fresh = message.attempted_anew(now);
-        let mut writes = vec![Write::put(Message::key(flow, &fresh.key), &fresh, Some(known.rev), None)?];
-        if let Some(open) = Open::of_message(message) {
-            writes.extend(open.closing(ledger, flow).await?);
-        }
-        match ledger.commit(&writes).await? {
-            Committed::Yes => Ok(Some(Seen { value: fresh, rev: known.rev + 1 })),
-            Committed::LostRace => Err(Transient::new("the message was changed at the same time")),
-        }
+        let begun = anew::begin(ledger, flow, &known, fresh).await?;
+        begun.map(Some).ok_or_else(|| Transient::new("the message was changed at the same time"))
     }
 }

@@ -164,7 +164,8 @@ impl<'a> Work<'a> {
         Write::put(key, &fresh, last.map(|last| last.rev), now.checked_add(REMEMBERED).ok()).map(Some)
     }
 
-    /// Ends the message. A delivered one needs its body no more; any other may be attempted anew. With a delivered one its order moves on, and one that waits for somebody is listed: one write.
+    /// Ends the message, in one write. A delivered one needs its body no more, and its order moves on; any other may be attempted
+    /// anew, and is listed if it waits for somebody.
     pub(super) async fn end(
         &mut self,
         state: MessageState,
