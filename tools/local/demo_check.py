@@ -111,23 +111,34 @@ def _scores(comparison, told):
 
 def _inbox(comparison, told, output):
     """Each file and row in an inbox; and what DACS reads in the measurements in its own."""
-    world, subject = told.world, f"inbox of {output.removesuffix('InboxBucket').upper()}"
+    world, subject = told.world, subject_of(output)
     files = [story for story in told.files if INBOXES.get(story.flow) == output and story.delivered]
     comparison.same(subject, "files", sorted(story.inbox for story in files), sorted(world.keys(output)))
     for story in files:
-        body, metadata = world.read(output, story.inbox)
-        comparison.same(subject, f"{story.inbox} run", story.run["id"], metadata.get("run-id"))
-        comparison.same(subject, f"{story.inbox} rows by metadata", str(len(story.delivered)), metadata.get("row-count"))
-        if story.same_bytes:
-            comparison.same(subject, f"{story.inbox} bytes", story.body, body)
-        header, rows = rows_of(body)
-        comparison.same(subject, f"{story.inbox} rows", len(story.delivered), len(rows))
-        for row, (line, fields) in zip(story.delivered, rows):
-            comparison.same_fields(subject, f"{story.inbox}:{line}", row, dict(zip(header, fields)))
-        if story.flow == KWH:
-            read = world.sandbox(f"dacs/inbox/kwh-avoided/{story.run['id']}.csv", body, "PUT")
-            comparison.same(subject, f"{story.inbox} what DACS objects to", [], read["violations"])
-            comparison.same(subject, f"{story.inbox} rows that DACS reads", len(story.delivered), read["digest"]["rows"])
+        in_inbox(comparison, world, output, story)
+
+
+def in_inbox(comparison, world, output, story):
+    """A file in the inbox `output`, row by row, and what DACS reads in it if it is one of measurements."""
+    subject = subject_of(output)
+    body, metadata = world.read(output, story.inbox)
+    comparison.same(subject, f"{story.inbox} run", story.run["id"], metadata.get("run-id"))
+    comparison.same(subject, f"{story.inbox} rows by metadata", str(len(story.delivered)), metadata.get("row-count"))
+    if story.same_bytes:
+        comparison.same(subject, f"{story.inbox} bytes", story.body, body)
+    header, rows = rows_of(body)
+    comparison.same(subject, f"{story.inbox} rows", len(story.delivered), len(rows))
+    for row, (line, fields) in zip(story.delivered, rows):
+        comparison.same_fields(subject, f"{story.inbox}:{line}", row, dict(zip(header, fields)))
+    if story.flow == KWH:
+        read = world.sandbox(f"dacs/inbox/kwh-avoided/{story.run['id']}.csv", body, "PUT")
+        comparison.same(subject, f"{story.inbox} what DACS objects to", [], read["violations"])
+        comparison.same(subject, f"{story.inbox} rows that DACS reads", len(story.delivered), read["digest"]["rows"])
+
+
+def subject_of(output):
+    """What an inbox is called, given the stack's output that names its bucket."""
+    return f"inbox of {output.removesuffix('InboxBucket').upper()}"
 
 
 def _sync_requests(comparison, told):

@@ -1,7 +1,7 @@
 """Files: each row took effect once or is in a reject file once, each run has come to its end, each file is acknowledged once."""
 
 from .. import demo_check, demo_devices
-from ..demo_files import ACKS, EXTRACT, INBOXES, KWH, OUTCOME, RESERVATION, SCORES
+from ..demo_files import ACKS, EXTRACT, INBOXES, OUTCOME, RESERVATION, SCORES
 from ..demo_world import rows_of
 from .files import REFUSAL
 
@@ -42,25 +42,14 @@ def _only_these(comparison, world, book, ledger):
 
 def _inbox(comparison, world, output, stories):
     """Each file once, whole, and nothing else."""
-    subject = f"inbox of {output.removesuffix('InboxBucket').upper()}"
+    subject = demo_check.subject_of(output)
     stories = [story for story in stories if story.delivered]
     pages = world.s3.get_paginator("list_object_versions").paginate(Bucket=world.outputs[output])
     versions = [each["Key"] for page in pages for each in page.get("Versions", [])]
     comparison.same(subject, "files, each in one version", sorted(story.inbox for story in stories), sorted(versions))
     for story in stories:
-        if story.inbox not in versions:
-            continue
-        body, metadata = world.read(output, story.inbox)
-        comparison.same(subject, f"{story.inbox} run", story.run["id"], metadata.get("run-id"))
-        if story.same_bytes:
-            comparison.same(subject, f"{story.inbox} bytes", story.body, body)
-        header, rows = rows_of(body)
-        comparison.same(subject, f"{story.inbox} rows", len(story.delivered), len(rows))
-        for row, (line, fields) in zip(story.delivered, rows):
-            comparison.same(subject, f"{story.inbox}:{line}", row, dict(zip(header, fields)))
-        if story.flow == KWH:
-            read = world.sandbox(f"dacs/inbox/kwh-avoided/{story.run['id']}.csv", body, "PUT")
-            comparison.same(subject, f"{story.inbox} what DACS objects to", [], read["violations"])
+        if story.inbox in versions:
+            demo_check.in_inbox(comparison, world, output, story)
 
 
 def _scores(comparison, books, stories):
