@@ -308,6 +308,20 @@ async fn nothing_older_is_sent_over_a_message_that_its_target_took_and_whose_sou
 }
 
 #[tokio::test]
+async fn a_message_that_waits_for_a_day_is_not_received_a_thousand_times() {
+    let bench = Bench::new();
+    bench.target_will(&vec![Plan::Wait; 1000]);
+    bench.post("m1", "s1", 1).await;
+    let mut received = 0;
+    for _every_five_seconds in 0..26 * 720 {
+        received += bench.batch().await;
+        bench.world.clock.advance(Duration::from_secs(5));
+    }
+    assert!((100..1000).contains(&received), "{received}");
+    assert_eq!(bench.message("m1").state, MessageState::Accepted);
+}
+
+#[tokio::test]
 async fn a_message_whose_target_stays_down_is_given_up_after_the_limit_with_a_negative_answer() {
     let bench = Bench::new();
     bench.target_will(&vec![Plan::Fail; 5000]);

@@ -13,6 +13,9 @@ use crate::ledger::message::{LastDelivered, Message};
 use crate::ports::{Audience, Notice};
 use crate::trigger::{Delivery, Invocation};
 
+/// What still waits after so many receives is looked at more seldom, as what fails is: a thousand are all that its queue has for it.
+const IMPATIENT: u32 = 100;
+
 /// Works on a batch of the flow's queue. Groups go side by side; within one, the first message that fails keeps the
 /// rest behind it, so that their order holds.
 ///
@@ -42,6 +45,9 @@ async fn in_order(
     for delivery in waiting.by_ref() {
         let delay = match one(kit, calls, delivery, invocation).await {
             Ok(Progress::Done) => continue,
+            Ok(Progress::Later(delay)) if delivery.receive_count > IMPATIENT => {
+                delay.max(backoff(delivery.receive_count))
+            }
             Ok(Progress::Later(delay)) => delay,
             Err(fault) => {
                 tracing::warn!(flow = kit.flow, message = delivery.message_id, fault = fault.chain(), "handed back");
