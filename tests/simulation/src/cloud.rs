@@ -95,7 +95,7 @@ impl Cloud {
         let chunk = std::num::NonZeroUsize::new(chunk).unwrap_or(std::num::NonZeroUsize::MIN);
         let queue = |flow: &FlowId| (*flow, Fifo::new(clock.clone(), flow.visibility()));
         let handled = flows.contains(&FlowId::ErrorHandler);
-        let dead = flows.iter().filter(|flow| handled && flow.is_outbound()).map(queue).collect();
+        let dead = flows.iter().filter(|flow| handled && flow.may_be_letters()).map(queue).collect();
         Self {
             shared: shared.clone(),
             services: Services {
@@ -274,7 +274,8 @@ impl Cloud {
 
     /// Messages received too often go to the dead-letter queue.
     fn without_dead(&mut self, flow: FlowId, taken: Vec<Delivery>) -> Vec<Delivery> {
-        let letters = self.letters.as_ref().filter(|_| self.services.dead.contains_key(&flow));
+        let is_given_up_to = |letters: &&Letters| flow.is_outbound() || letters.go_back();
+        let letters = self.letters.as_ref().filter(is_given_up_to).filter(|_| self.services.dead.contains_key(&flow));
         let most = letters.map_or(MAX_RECEIVE_COUNT, |letters| letters.most);
         let (alive, dead): (Vec<_>, Vec<_>) = taken.into_iter().partition(|delivery| delivery.receive_count <= most);
         for delivery in dead {

@@ -36,6 +36,13 @@ pub(super) struct Letters {
     polled: Option<Micros>,
 }
 
+impl Letters {
+    /// Whether they are taken at once, so that none is past its limit.
+    pub(super) fn go_back(&self) -> bool {
+        self.from == 0
+    }
+}
+
 impl Cloud {
     /// The first round of `watch`, if it is in the schedule.
     pub fn start_rounds(&mut self, flows: &[FlowId]) {

@@ -48,7 +48,8 @@ pub fn choose_flows(dice: &mut Dice, only: Option<FlowId>) -> Vec<FlowId> {
 
 /// A service with flows that it serves: some from DACS to the DERMS, and now and then others; now and then both services.
 fn served(dice: &mut Dice, service: FlowId) -> Vec<FlowId> {
-    let mut flows: Vec<FlowId> = FlowId::ALL.iter().copied().filter(|flow| flow.is_files() && dice.chance(8)).collect();
+    let others = FlowId::ALL.iter().copied().filter(|flow| flow.is_files() || *flow == FlowId::Request);
+    let mut flows: Vec<FlowId> = others.filter(|_| dice.chance(8)).collect();
     flows.extend(OUTBOUND.iter().filter(|_| dice.chance(12)));
     if !flows.iter().any(|flow| flow.is_outbound()) {
         flows.push(*dice.pick(&OUTBOUND));

@@ -229,6 +229,12 @@ impl FlowId {
         )
     }
 
+    /// Whether its dead letters are simulated. Answers in order are not: one that is overtaken as a letter is not given again.
+    #[must_use]
+    pub fn may_be_letters(self) -> bool {
+        self.is_outbound() || self.is_files() || matches!(self, Self::EventStatus | Self::Request)
+    }
+
     /// The visibility timeout of its queue, as the template sets it.
     #[must_use]
     pub fn visibility(self) -> Duration {

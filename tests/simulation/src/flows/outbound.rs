@@ -56,6 +56,8 @@ struct Accepted {
     key: String,
     order: String,
     refusable: bool,
+    /// Its sender posted it more than once.
+    twice: bool,
     first_begun: Micros,
     taken: Taken,
 }
@@ -210,6 +212,7 @@ async fn take(
                 key: message.key(),
                 order: message.order.clone(),
                 refusable,
+                twice: message.resent || taken.begun > first_begun,
                 first_begun,
                 taken,
             });

@@ -24,9 +24,12 @@ pub(super) fn check_message(
         broken.push(format!("{about}: accepted and not in the ledger"));
         return;
     };
-    // Whoever sent it twice may have sent it the second time when it was corrected: a door that stood still took it then.
+    // Of a message that was sent twice, once may have been taken after its correction: by a door that stood still.
     let was_refusable = message.bad || message.manner == Manner::Malformed;
-    if message.resent && was_refusable && kept.attempt > 1 && kept.state != MessageState::Accepted {
+    let made = accepted.iter().filter(|accepted| accepted.id == message.id).count();
+    let is_attempted_once_more =
+        kept.attempt > 1 && message.resent || usize::try_from(kept.attempt).is_ok_and(|attempts| attempts > made);
+    if is_attempted_once_more && was_refusable && kept.state != MessageState::Accepted {
         return;
     }
     let reached = calls.iter().any(|call| call.id == message.id && call.taken);
@@ -150,7 +153,9 @@ pub(super) fn check_order(setting: &Setting, (accepted, calls): (&[Accepted], &[
         let is_over = handled && (later.refusable || !is_taken(setting, later));
         let Some(begun) = begun.map(|call| call.at).filter(|_| !is_over) else { continue };
         for earlier in accepted.iter().filter(|it| it.order == later.order && it.id != later.id) {
-            if earlier.taken.at + apart >= later.first_begun || handled && earlier.refusable {
+            // Of one that was posted twice, one nudge may wait among the dead letters while the other one has its turn.
+            let is_elsewhere = handled && (earlier.refusable || earlier.twice);
+            if earlier.taken.at + apart >= later.first_begun || is_elsewhere {
                 continue;
             }
             // An attempt that was made again unchanged keeps its place; only its first calls are of that place.
