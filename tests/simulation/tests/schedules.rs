@@ -34,9 +34,10 @@ fn whatever_fails_wherever_the_books_agree_and_everything_comes_to_an_end() {
 #[test]
 fn what_is_open_is_looked_after_and_what_queues_give_up_comes_to_its_end() {
     let mut coverage = Coverage::default();
-    for service in FlowId::SERVICES {
-        let options = Options { flow: Some(*service), ..Options::default() };
-        let campaign = campaign(1..=400, &options, 3, || true);
+    // As many as it takes until each fault has met it often enough: `error-handler` has little to do in a schedule.
+    for (service, schedules) in [(FlowId::Watch, 400), (FlowId::ErrorHandler, 1_800)] {
+        let options = Options { flow: Some(service), ..Options::default() };
+        let campaign = campaign(1..=schedules, &options, 3, || true);
         for outcome in &campaign.failures {
             println!("seed {}, replay it with: make sim SEED={} FLOW={}", outcome.seed, outcome.seed, service.name());
             for broken in &outcome.broken {
@@ -49,7 +50,7 @@ fn what_is_open_is_looked_after_and_what_queues_give_up_comes_to_its_end() {
         coverage.add(&campaign.coverage);
     }
     println!("{}", coverage.table(FlowId::SERVICES));
-    assert_eq!(coverage.thin(FlowId::SERVICES, 10), vec![], "faults that happened too seldom");
+    assert_eq!(coverage.thin(FlowId::SERVICES, 50), vec![], "faults that happened too seldom");
 }
 
 #[test]
