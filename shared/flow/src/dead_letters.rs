@@ -179,8 +179,10 @@ const FIRST: &str = "-";
 /// already. Of several that left, the dead-letter queue's `number` says which one was first.
 ///
 /// ```text
-/// -~7 < -~8 < 26 < 26~9 < 26~11 < 30     26 and 30 are numbers of the queue, 7 to 11 of the dead-letter queue
+/// -~07 < -~08 < 26 < 26~09 < 26~11 < 30     26 and 30 are numbers of the queue, 07 to 11 of the dead-letter queue
 /// ```
+///
+/// They compare as text: a queue's numbers all have twenty digits.
 async fn place(
     kit: &DeadLetterKit,
     flow: &Flow,

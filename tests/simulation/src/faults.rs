@@ -113,36 +113,33 @@ impl Fault {
         Self::PartialAnswer,
     ];
 
+    /// Whether it needs a target that is called.
+    const fn is_of_targets(self) -> bool {
+        matches!(
+            self,
+            Self::TargetError
+                | Self::TargetTimeout
+                | Self::TargetActedUnheard
+                | Self::TargetThrottles
+                | Self::TargetRefusesUs
+                | Self::TargetSlow
+                | Self::PartialAnswer
+                | Self::Outage
+        )
+    }
+
     /// Why it cannot happen to `flow`; `None` when it can.
     #[must_use]
     pub fn cannot_happen_to(self, flow: FlowId) -> Option<&'static str> {
         match (self, flow.kind()) {
-            (
-                Self::TargetError
-                | Self::TargetTimeout
-                | Self::TargetActedUnheard
-                | Self::TargetThrottles
-                | Self::TargetRefusesUs
-                | Self::TargetSlow
-                | Self::PartialAnswer
-                | Self::Outage,
-                Kind::Service,
-            ) if flow == FlowId::Watch => Some("it calls no target"),
+            (fault, Kind::Service) if fault.is_of_targets() && flow == FlowId::Watch => Some("it calls no target"),
             (Self::Outage, Kind::Service) => Some("letters wait for a day; a neighbour that is down is TargetError"),
             (Self::CrashInBatch, Kind::Service) if flow == FlowId::Watch => Some("it is started by the clock"),
             (Self::Reordered, Kind::Service) => Some("what it takes has no order of its own"),
             (Self::Overwrite | Self::Compressed | Self::Poison, Kind::Service) => Some("nothing is sent to it"),
-            (
-                Self::TargetError
-                | Self::TargetTimeout
-                | Self::TargetActedUnheard
-                | Self::TargetThrottles
-                | Self::TargetRefusesUs
-                | Self::TargetSlow
-                | Self::PartialAnswer
-                | Self::Outage,
-                Kind::Published,
-            ) if flow != FlowId::Extract => Some("file to file: no target is called"),
+            (fault, Kind::Published) if fault.is_of_targets() && flow != FlowId::Extract => {
+                Some("file to file: no target is called")
+            }
             (Self::PartialAnswer, Kind::Parts) => Some("the status says all; no body is read"),
             (Self::PartialAnswer, _)
                 if matches!(
