@@ -12,7 +12,7 @@
 use async_trait::async_trait;
 use domain::device_status::{DeviceStatus, DeviceStatusAck, StatusCheck};
 use domain::json::Document;
-use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit, Upcoming, serve};
+use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit, serve};
 use flow::status_answers::StatusAnswers;
 use flow::to_derms::{Derms, Said, identify, refusal, stored};
 use flow::trigger::{Invocation, Reply, Trigger};
@@ -68,10 +68,8 @@ impl MessageCalls for Calls {
         }
     }
 
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        if upcoming == Upcoming::Forward {
-            self.derms.make_ready(invocation).await;
-        }
+    async fn make_ready(&self, invocation: &Invocation) {
+        self.derms.make_ready(invocation).await;
     }
 
     /// The contract has one word for all that is not SUCCESS.

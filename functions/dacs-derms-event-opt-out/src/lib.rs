@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use domain::event_opt_out::EventOptOut;
 use flow::ledger::Ledger;
 use flow::ledger::stage::Stage;
-use flow::message::{Context, Forwarded, Ground, MessageCalls, MessageKit, Upcoming, serve};
+use flow::message::{Context, Forwarded, Ground, MessageCalls, MessageKit, serve};
 use flow::to_derms::{OneWayCalls, identify, stored};
 use flow::trigger::{Invocation, Reply, Trigger};
 use flow::{Failure, Transient};
@@ -60,8 +60,8 @@ impl MessageCalls for Calls {
         self.derms.forward(body, context).await
     }
 
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        self.derms.make_ready(upcoming, invocation).await;
+    async fn make_ready(&self, invocation: &Invocation) {
+        self.derms.make_ready(invocation).await;
     }
 
     fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value> {

@@ -10,7 +10,7 @@
 use async_trait::async_trait;
 use domain::device_status::DeviceStatusAck;
 use domain::json::{Document, Problem};
-use flow::message::{Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, Upcoming, serve};
+use flow::message::{Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, serve};
 use flow::status_answers::StatusAnswers;
 use flow::sync_ack::Acknowledged;
 use flow::trigger::{Invocation, Reply, Trigger};
@@ -52,7 +52,7 @@ pub fn identify(body: &[u8]) -> Result<Identity, Problem> {
     let document = Document::parse(body)?;
     let id = DeviceStatusAck::from_document(&document)?.dacs_message_id;
     let body_hash = document.hash().to_string();
-    Ok(Identity { key: format!("{id}#{body_hash}"), ordering: id.to_string(), body_hash })
+    Ok(Identity::ordered(format!("{id}#{body_hash}"), id.to_string(), body_hash))
 }
 
 /// The call of this flow.
@@ -73,10 +73,8 @@ impl MessageCalls for Calls {
         Ok(Forwarded::Taken(json!({ "messageKey": ack.dacs_message_id, "status": status })))
     }
 
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        if upcoming == Upcoming::Forward {
-            self.answers.dacs.make_ready(&self.answers.lookups, invocation.deadline).await;
-        }
+    async fn make_ready(&self, invocation: &Invocation) {
+        self.answers.dacs.make_ready(&self.answers.lookups, invocation.deadline).await;
     }
 
     /// The contract has no answer to an answer.

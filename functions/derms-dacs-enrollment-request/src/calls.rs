@@ -12,7 +12,7 @@ use domain::participation;
 use domain::time::Instant;
 use flow::derms_ack::{self, DermsAcks};
 use flow::lookups::LookupBook;
-use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls, Upcoming};
+use flow::message::{Answer, Context, Forwarded, Ground, MessageCalls};
 use flow::ports::{Call, Clock, Method, Payload};
 use flow::target::{Routed, TargetClient};
 use flow::trigger::Invocation;
@@ -108,10 +108,8 @@ impl MessageCalls for Calls {
         }
     }
 
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        if upcoming == Upcoming::Forward {
-            self.dacs.make_ready(&self.lookups, invocation.deadline).await;
-        }
+    async fn make_ready(&self, invocation: &Invocation) {
+        self.dacs.make_ready(&self.lookups, invocation.deadline).await;
     }
 
     fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value> {

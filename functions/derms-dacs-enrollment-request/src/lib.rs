@@ -105,9 +105,8 @@ impl Flow {
     }
 }
 
-/// A request as a message of its own: each is an order of its own, so that only one instance works on it at a time.
+/// A request as a message of its own: they have no order.
 fn as_message(listed: &Listed) -> message::Listed {
-    let key = listed.message_id.to_string();
-    let identity = Identity { ordering: key.clone(), key, body_hash: listed.hash.to_string() };
+    let identity = Identity::alone(listed.message_id.to_string(), listed.hash.to_string());
     message::Listed { identity, body: Bytes::from(listed.body.clone()) }
 }

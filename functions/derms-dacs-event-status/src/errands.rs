@@ -84,8 +84,11 @@ impl Calls {
         let line = |(code, value)| Line { stage_id: stage_id.clone(), code, value };
         let mut delay = UNSETTLED;
         let mut stage = None;
+        // A cancel of the event has been written since; and what is asked first changes the stage.
+        let mut beside = context.beside.filter(|_| !request.whole_event);
         for ask in asks {
-            let errand = Errand { event: &message.event_id, stage: &stage_id, ask: Some(ask) };
+            let read = beside.take();
+            let errand = Errand { event: &message.event_id, stage: &stage_id, ask: Some(ask), read };
             match self.stages.bring(&errand, context).await? {
                 Brought::Refused(reason) => return Ok(End::Answered(line((ResponseCode::Error, reason)))),
                 Brought::Settled(settled) => stage = Some(settled),

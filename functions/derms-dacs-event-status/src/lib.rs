@@ -19,8 +19,9 @@ use domain::event_status::EventStatus;
 use domain::json::{Document, Problem};
 use domain::msg_ack::{MsgAck, ResponseCode};
 use flow::derms_ack::{self, DermsAcks};
+use flow::ledger::stage::{Event, Stage};
 use flow::lookups::LookupBook;
-use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, Upcoming, accept, work};
+use flow::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, accept, work};
 use flow::stage::{StageNudge, Stages, work_nudges};
 use flow::trigger::{Delivery, Invocation, Reply, Trigger};
 use flow::{Failure, Rejected, Transient};
@@ -64,15 +65,19 @@ impl Flow {
     }
 }
 
-/// Which message a body is. Each is an order of its own: the queue keeps none.
+/// So many stages of a message are read together with it. Most messages are about one.
+const BESIDE: usize = 4;
+
+/// Which message a body is. They have no order: it is the ledger's ([`flow::stage`]).
 ///
 /// # Errors
 /// The [`Problem`] with every fault of the body.
 pub fn identify(body: &[u8]) -> Result<Identity, Problem> {
     let document = Document::parse(body)?;
     let message = EventStatus::from_document(&document)?;
-    let (key, ordering) = (message.message_key().to_string(), message.message_key().to_string());
-    Ok(Identity { key, ordering, body_hash: document.hash().to_string() })
+    let identity = Identity::alone(message.message_key().to_string(), document.hash().to_string());
+    let stages = message.stages.iter().take(BESIDE).map(|entry| Stage::key(&message.event_id, &entry.stage_id));
+    Ok(Identity { beside: stages.chain([Event::key(&message.event_id)]).collect(), ..identity })
 }
 
 /// The calls of this flow.
@@ -104,13 +109,6 @@ impl MessageCalls for Calls {
         match self.run(&message, errands, context).await? {
             Outcome::Settled(responses) => Ok(Forwarded::Answered(answer(&self.ack(&message, responses), &message)?)),
             Outcome::Later(delay) => Ok(Forwarded::Later(delay)),
-        }
-    }
-
-    /// The slot of DACS is made ready with each stage.
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        if upcoming == Upcoming::Answer {
-            self.acks.derms.make_ready(&self.lookups, invocation.deadline).await;
         }
     }
 

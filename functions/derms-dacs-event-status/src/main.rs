@@ -10,9 +10,10 @@ async fn main() -> Result<(), lambda::Error> {
     let clients = Clients::load(&vars).await;
     let wiring = Wiring::new(NAME, &vars, &clients)?;
     let kit = wiring.message_kit(LOOKUPS)?;
+    let acks = wiring.derms_acks()?;
     let calls = Calls {
-        stages: wiring.stages(&kit.lookups)?,
-        acks: wiring.derms_acks()?,
+        stages: wiring.stages(&kit.lookups)?.told_next(acks.derms.clone()),
+        acks,
         lookups: kit.lookups.clone(),
         refusal: wiring.event_status_refusal()?,
         side_by_side: wiring.dacs_concurrency()?,

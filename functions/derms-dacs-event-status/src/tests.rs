@@ -1,4 +1,5 @@
 mod orders;
+mod trips;
 
 use std::sync::{Arc, Mutex};
 
@@ -48,9 +49,10 @@ impl Bench {
         let (dacs_client, release) = (world.target("dacs", dacs.clone()), "25.4".parse().unwrap());
         let program_events = ProgramEvents { dacs: dacs_client, release, lookups: kit.lookups.clone() };
         let clock: Arc<dyn Clock> = Arc::new(world.clock.clone());
+        let acks = DermsAcks { derms: world.target("derms", derms.clone()) };
         let calls = Calls {
-            stages: Stages::new(world.ledger(), clock, program_events, Limits::default()),
-            acks: DermsAcks { derms: world.target("derms", derms.clone()) },
+            stages: Stages::new(world.ledger(), clock, program_events, Limits::default()).told_next(acks.derms.clone()),
+            acks,
             lookups: kit.lookups.clone(),
             refusal,
             side_by_side: 4,

@@ -74,6 +74,23 @@ struct Window {
     owner: String,
 }
 
+/// A window, and whose it is.
+enum Opened {
+    /// Another's.
+    Before(Window),
+    /// The one that was opened for this notice.
+    Now(Seen<Window>),
+}
+
+impl Opened {
+    fn window(&self) -> &Window {
+        match self {
+            Self::Before(window) => window,
+            Self::Now(window) => &window.value,
+        }
+    }
+}
+
 /// A notice that came while the window of its cause was open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
@@ -93,13 +110,23 @@ impl OncePerWindow {
         Self { inner, ledger, clock, window, owner, state: State::default() }
     }
 
-    /// Whether the window of `cause` is open, and not by this notice.
+    /// Whether the window of `cause` was open. If it was not, this notice opens it, and is told.
     async fn is_open(&self, cause: &str, notice: &Notice) -> Result<bool, Transient> {
         let now = self.clock.now();
         let mut open = self.state.open.lock().await;
         if open.get(cause).is_some_and(|until| *until > now) {
             return Ok(true);
         }
+        let opened = self.open(cause, notice, now).await?;
+        open.insert(cause.to_owned(), opened.window().until);
+        drop(open);
+        match opened {
+            Opened::Before(_) => Ok(true),
+            Opened::Now(window) => self.tell_first(cause, notice, window).await.map(|()| false),
+        }
+    }
+
+    async fn open(&self, cause: &str, notice: &Notice, now: Timestamp) -> Result<Opened, Transient> {
         let window = Window {
             audience: notice.audience,
             subject: notice.subject.clone(),
@@ -112,28 +139,29 @@ impl OncePerWindow {
         let key = window_key(function, cause);
         for _ in 0..RACES {
             let seen = ledger.get::<Window>(&key).await?;
-            if let Some(seen) = seen.as_ref().filter(|seen| seen.value.until > now) {
-                open.insert(cause.to_owned(), seen.value.until);
-                return Ok(true);
+            let rev = seen.as_ref().map(|seen| seen.rev);
+            if let Some(seen) = seen.filter(|seen| seen.value.until > now) {
+                return Ok(Opened::Before(seen.value));
             }
-            let rev = seen.map(|seen| seen.rev);
             let write = Write::put(key.clone(), &window, rev, expires(now))?;
+            if ledger.commit(&[write]).await? == Committed::Yes {
+                return Ok(Opened::Now(Seen { value: window, rev: rev.unwrap_or(0) + 1 }));
+            }
             // Whoever was first may have opened it, or closed the one that is over: then nobody would tell what is kept.
-            if ledger.commit(&[write]).await? == Committed::LostRace {
-                continue;
-            }
-            open.insert(cause.to_owned(), window.until);
-            drop(open);
-            self.inner.notify(notice).await?;
-            let told = Window { first: None, ..window };
-            let write = Write::put(key, &told, Some(rev.unwrap_or(0) + 1), expires(now))?;
-            if let Err(fault) = ledger.commit(&[write]).await {
-                // It is told again when the window is over, which is better than not at all.
-                tracing::warn!(function, fault = fault.chain(), "a notice may be told twice");
-            }
-            return Ok(false);
         }
         Err(Transient::new("opening the window of a notice: others keep changing it"))
+    }
+
+    async fn tell_first(&self, cause: &str, notice: &Notice, window: Seen<Window>) -> Result<(), Transient> {
+        self.inner.notify(notice).await?;
+        let (ledger, function) = &self.ledger;
+        let told = Window { first: None, ..window.value };
+        let write = Write::put(window_key(function, cause), &told, Some(window.rev), expires(told.opened))?;
+        if let Err(fault) = ledger.commit(&[write]).await {
+            // It is told again when the window is over, which is better than not at all.
+            tracing::warn!(function, fault = fault.chain(), "a notice may be told twice");
+        }
+        Ok(())
     }
 
     async fn keep(&self, cause: &str, notice: &Notice) -> Result<(), Transient> {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::file::{CallRow, CallTarget};
 use crate::ledger::run::Run;
 use crate::lookups::LookupBook;
-use crate::message::{Context, Forwarded, Ground, Identity, MessageCalls, Upcoming};
+use crate::message::{Context, Forwarded, Ground, Identity, MessageCalls};
 use crate::ports::{Call, Method, Payload};
 use crate::target::TargetClient;
 use crate::trigger::Invocation;
@@ -137,7 +137,7 @@ pub fn identify(read: ReadAck, body: &[u8]) -> Result<Identity, Problem> {
     let ack = read(&document)?;
     let body_hash = document.hash().to_string();
     let id = ack.ordering_key();
-    Ok(Identity { key: format!("{id}#{body_hash}"), ordering: id.to_string(), body_hash })
+    Ok(Identity::ordered(format!("{id}#{body_hash}"), id.to_string(), body_hash))
 }
 
 /// The call of a flow that brings acknowledgements of the DERMS to DACS's sync requests (flows 6, 16 and 17). One that
@@ -161,10 +161,8 @@ impl MessageCalls for AckCalls {
         Ok(Forwarded::Taken(json!({ "messageKey": ack.dacs_message_id, "status": status })))
     }
 
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        if upcoming == Upcoming::Forward {
-            self.acks.dacs.make_ready(&self.acks.lookups, invocation.deadline).await;
-        }
+    async fn make_ready(&self, invocation: &Invocation) {
+        self.acks.dacs.make_ready(&self.acks.lookups, invocation.deadline).await;
     }
 
     /// The contract has no answer to an acknowledgement.

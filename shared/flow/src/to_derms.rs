@@ -20,7 +20,7 @@ use domain::sync_ack::SyncAck;
 use serde_json::{Value, json};
 
 use crate::lookups::LookupBook;
-use crate::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, Upcoming};
+use crate::message::{Answer, Context, Forwarded, Ground, Identity, MessageCalls};
 use crate::ports::{Call, Method, Payload};
 use crate::sync_ack::SyncRequestAcks;
 use crate::target::{Routed, TargetClient};
@@ -35,7 +35,7 @@ pub fn identify<M: DermsMessage>(body: &[u8]) -> Result<Identity, Problem> {
     let document = Document::parse(body)?;
     let message = M::from_document(&document)?;
     let body_hash = document.hash().to_string();
-    Ok(Identity { key: message.message_key(), ordering: message.ordering_key(), body_hash })
+    Ok(Identity::ordered(message.message_key(), message.ordering_key(), body_hash))
 }
 
 /// A stored body, which the door has read before.
@@ -185,10 +185,8 @@ impl<M: Synchronization + Send + Sync> MessageCalls for SyncCalls<M> {
         }
     }
 
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        if upcoming == Upcoming::Forward {
-            self.derms.make_ready(invocation).await;
-        }
+    async fn make_ready(&self, invocation: &Invocation) {
+        self.derms.make_ready(invocation).await;
     }
 
     fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value> {
@@ -233,10 +231,8 @@ impl<M: DermsMessage + Send + Sync> MessageCalls for OneWayCalls<M> {
         Ok(Forwarded::Taken(json!({ "messageKey": message.message_key(), "status": "DELIVERED" })))
     }
 
-    async fn make_ready(&self, upcoming: Upcoming, invocation: &Invocation) {
-        if upcoming == Upcoming::Forward {
-            self.derms.make_ready(invocation).await;
-        }
+    async fn make_ready(&self, invocation: &Invocation) {
+        self.derms.make_ready(invocation).await;
     }
 
     fn negative(&self, _: &[u8], _: Ground, _: &str) -> Option<Value> {

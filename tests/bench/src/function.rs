@@ -10,14 +10,10 @@ use tokio::process::{Child, Command};
 use crate::runtime::{Answer, Runtime};
 use crate::{Fault, clock, usage};
 
-/// The functions that are measured: flows of each kind, and `watch`, which runs though nothing happens.
-pub const FLOWS: [&str; 19] = [
-    SCORES,
-    MEASUREMENTS,
-    EXTRACTS,
-    ACK_FILES,
-    RESERVATIONS,
-    OUTCOMES,
+/// File flows of each kind.
+pub const FILE_FLOWS: [&str; 6] = [SCORES, MEASUREMENTS, EXTRACTS, ACK_FILES, RESERVATIONS, OUTCOMES];
+/// The message flows, all of them.
+pub const MESSAGE_FLOWS: [&str; 12] = [
     ENROLLMENTS,
     ACKNOWLEDGEMENTS,
     EVENT_STATUS,
@@ -30,8 +26,13 @@ pub const FLOWS: [&str; 19] = [
     OPT_OUTS,
     UNAVAILABILITIES,
     ENROLLMENT_REQUESTS,
-    WATCH,
 ];
+
+/// The functions that are measured: these flows, and `watch`, which runs though nothing happens.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    FILE_FLOWS.into_iter().chain(MESSAGE_FLOWS).chain([WATCH])
+}
+
 /// File → REST.
 pub const SCORES: &str = "dacs-derms-device-score";
 /// File → file.
@@ -140,25 +141,10 @@ impl Surroundings {
     }
 }
 
-/// Flows whose queue keeps the order of messages, as the template has it.
-const ORDERED: [&str; 11] = [
-    ENROLLMENTS,
-    ACKNOWLEDGEMENTS,
-    PROGRAM_RULES,
-    PROGRAM_RULES_ACKS,
-    AGGREGATORS,
-    AGGREGATOR_ACKS,
-    STATUS_CHECKS,
-    STATUS_ANSWERS,
-    OPT_OUTS,
-    UNAVAILABILITIES,
-    ENROLLMENT_REQUESTS,
-];
-
-/// A flow's own queue.
+/// A flow's own queue, as the template has it: those of messages are FIFO queues.
 #[must_use]
 pub fn queue(flow: &str) -> String {
-    let ending = if ORDERED.contains(&flow) { ".fifo" } else { "" };
+    let ending = if MESSAGE_FLOWS.contains(&flow) { ".fifo" } else { "" };
     format!("https://sqs.us-east-1.amazonaws.com/000000000000/{flow}{ending}")
 }
 
@@ -276,7 +262,7 @@ mod tests {
     #[test]
     fn a_flow_has_a_queue_that_keeps_order_if_the_template_says_so() {
         let template = Template::read();
-        for flow in FLOWS {
+        for flow in all() {
             let queue_of_it = |name: &str| name.trim_end_matches(".fifo").ends_with(&format!("}}-{flow}"));
             let mut queues = template.of_kind("AWS::SQS::Queue");
             let queue_of_it = queues.find(|queue| queue.text("QueueName").is_some_and(queue_of_it));

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use bench::function::{Binaries, FLOWS};
+use bench::function::{self, Binaries, MESSAGE_FLOWS};
 use bench::measure::{Setup, cold, cost, files, idle, kills, library, messages, rate, zip};
 use bench::report::{Figure, Verdict, print};
 use bench::{Fault, clock, machine, usage};
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 
 /// Measures functions of each kind, built as they are shipped, against compiled stubs of Lambda and AWS on 127.0.0.1, and
@@ -19,6 +20,9 @@ struct Arguments {
     /// Only these measurements.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Measurement>,
+    /// Of the message flows, only these.
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(MESSAGE_FLOWS))]
+    flows: Vec<String>,
     /// Size of the large files: 1GB, 300MB, 64MiB, or bytes.
     #[arg(long, default_value = "1GB", value_parser = size)]
     size: u64,
@@ -129,6 +133,7 @@ fn setup(arguments: &Arguments, binaries: Binaries) -> Result<Setup, Fault> {
         starts: 20,
         kills: arguments.kills,
         messages: 3000,
+        flows: arguments.flows.clone(),
         records: 60_000,
         simulated: 1_000_000,
         timeout,
@@ -152,7 +157,7 @@ fn binaries(arguments: &Arguments) -> Result<Binaries, Fault> {
     if !arguments.no_build {
         let mut cargo = Command::new(cargo());
         cargo.args(["build", "--profile", profile, "--target-dir"]).arg(target);
-        for flow in FLOWS {
+        for flow in function::all() {
             cargo.args(["-p", flow]);
         }
         if !cargo.status()?.success() {

@@ -44,6 +44,8 @@ pub struct Setup {
     pub kills: u64,
     /// How many messages.
     pub messages: u64,
+    /// Of which flows; all of them, if none is named.
+    pub flows: Vec<String>,
     /// Records of the files that are held to a rate.
     pub records: u64,
     /// The same in simulated time.

@@ -26,7 +26,8 @@ pub(super) async fn of_message(
     reason: &str,
     invocation: &Invocation,
 ) -> Result<Untold, Transient> {
-    let context = Context { flow: flow.name, invocation, correlation: &message.correlation, attempt: &message.key };
+    let context =
+        Context { flow: flow.name, invocation, correlation: &message.correlation, attempt: &message.key, beside: None };
     let no_id = || Ok(Some("its key is no id that its source knows".to_owned()));
     match flow.gives_up_to() {
         None => Ok(None),
@@ -58,7 +59,7 @@ pub(super) async fn of_file(
         return Ok(None);
     }
     let id = message_id(run);
-    let context = Context { flow: flow.name, invocation, correlation: &run.correlation, attempt: &id };
+    let context = Context { flow: flow.name, invocation, correlation: &run.correlation, attempt: &id, beside: None };
     let delivered = run.counts.delivered.saturating_add(run.counts.repeated);
     let ack = failure(kit, &id, (delivered, run.counts.rows.saturating_sub(delivered)), reason);
     let addressee = run.envelope.get(DRMS_INSTANCE_ID).map(String::as_str);

@@ -92,7 +92,7 @@ pub struct Answered {
 pub struct Message {
     /// Its key within the flow.
     pub key: String,
-    /// The FIFO group of its ordering key.
+    /// The FIFO group of its ordering key, or its own ([`group`]).
     pub group: String,
     /// The hash of its body.
     pub body_hash: String,
@@ -182,24 +182,53 @@ impl LastDelivered {
     }
 }
 
+/// Groups of messages that have no order begin so, and no others.
+const ALONE: &str = "alone:";
+
 /// The FIFO group of an ordering key. SQS allows 128 letters, digits and marks: what does not fit is hashed.
 #[must_use]
 pub fn group(ordering_key: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
-    if ordering_key.len() <= 100 && !ordering_key.is_empty() && ordering_key.chars().all(plain) {
+    let fits = ordering_key.len() <= 100 && !ordering_key.is_empty() && ordering_key.chars().all(plain);
+    if fits && !ordering_key.starts_with(ALONE) {
         return ordering_key.to_owned();
     }
-    format!("sha256:{}", hex::encode(Sha256::digest(ordering_key.as_bytes())))
+    hashed(ordering_key)
+}
+
+/// The FIFO group of a message that has no order with others: so it is worked on by one instance at a time.
+#[must_use]
+pub fn group_of_one(message_key: &str) -> String {
+    format!("{ALONE}{}", group(message_key))
+}
+
+/// Whether the messages of `group` are delivered in order. One that has no order needs no record of what was delivered last.
+#[must_use]
+pub fn keeps_order(group: &str) -> bool {
+    !group.starts_with(ALONE)
+}
+
+fn hashed(key: &str) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(key.as_bytes())))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::group;
+    use super::{group, group_of_one, keeps_order};
 
     #[test]
     fn an_ordering_key_becomes_a_group_that_the_queue_accepts_and_keys_never_share_one() {
         assert_eq!(group("4711-A"), "4711-A");
         assert_eq!(group("Zürich 1").len(), "sha256:".len() + 64);
         assert_ne!(group("a b"), group("a  b"));
+    }
+
+    #[test]
+    fn no_ordering_key_makes_the_group_of_a_message_that_has_no_order() {
+        let alone = group_of_one("M-1");
+        assert!(!keeps_order(&alone) && alone.len() <= 128);
+        assert!(group_of_one(&"x".repeat(200)).len() <= 128);
+        assert_ne!(group(&alone), alone);
+        assert!(keeps_order(&group(&alone)) && keeps_order(&group("M-1")));
     }
 }

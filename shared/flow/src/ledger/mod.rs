@@ -11,6 +11,7 @@ pub mod run;
 pub mod stage;
 pub mod turn;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -27,6 +28,26 @@ pub struct Seen<T> {
     pub value: T,
     /// Its revision.
     pub rev: u64,
+}
+
+/// What was read in one call, and what was not there.
+#[derive(Debug, Clone, Default)]
+pub struct Items(BTreeMap<Key, Option<Item>>);
+
+impl Items {
+    /// Whether `key` was read, be it there or not.
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// What was at `key` then.
+    ///
+    /// # Errors
+    /// [`Transient`] when it is something that this version cannot read.
+    pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Seen<T>>, Transient> {
+        self.0.get(key).and_then(Option::as_ref).map(decode).transpose()
+    }
 }
 
 /// Typed access to the table.
@@ -73,6 +94,15 @@ impl Ledger {
         let first = items.next().flatten().as_ref().map(decode).transpose()?;
         let second = items.next().flatten().as_ref().map(decode).transpose()?;
         Ok((first, second))
+    }
+
+    /// Reads what is at `keys` in one call.
+    ///
+    /// # Errors
+    /// As [`Ledger::get`].
+    pub async fn read(&self, keys: Vec<Key>) -> Result<Items, Transient> {
+        let items = self.store.get(&keys).await?;
+        Ok(Items(keys.into_iter().zip(items).collect()))
     }
 
     /// Reads items of one kind in one call, one answer per key.

@@ -18,7 +18,7 @@ mod world;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use clock::{ManualClock, RuntimeClock};
-pub use distant::Distant;
+pub use distant::{Distant, FarLedger};
 pub use fifo::Fifo;
 pub use notices::Notices;
 pub use objects::{Bucket, Objects};

@@ -222,7 +222,7 @@ impl World {
     /// What the calls for a message are made with, within `invocation`.
     #[must_use]
     pub fn context<'a>(&self, invocation: &'a Invocation) -> Context<'a> {
-        Context { flow: "test", invocation, correlation: &invocation.correlation, attempt: "message#1" }
+        Context { flow: "test", invocation, correlation: &invocation.correlation, attempt: "message#1", beside: None }
     }
 
     /// The notification that S3 sends for `object`, as the queue delivers it.

@@ -5,7 +5,7 @@ use domain::json::{BODY_LIMIT, Problem};
 
 use super::{Identify, Identity, MessageKit, Nudge, anew, newer_delivered};
 use crate::Transient;
-use crate::ledger::message::{Body, LastDelivered, Message, MessageState, group};
+use crate::ledger::message::{Body, LastDelivered, Message, MessageState, group, group_of_one};
 use crate::ledger::{Committed, Seen};
 use crate::ports::{Destination, Metadata, Write};
 use crate::trigger::{HttpReply, HttpRequest};
@@ -52,13 +52,14 @@ pub async fn accept(kit: &MessageKit, identify: Identify, request: &HttpRequest)
 }
 
 async fn take_and_queue(kit: &MessageKit, identity: &Identity, request: &HttpRequest) -> Result<HttpReply, Transient> {
+    let beside = &identity.beside;
     match take(kit, identity, &request.body, &request.correlation).await? {
         Taken::New(message) | Taken::Open(message) => {
-            queue(kit, &message.value, Nudge::of(&message.value), request).await
+            queue(kit, &message.value, Nudge::of(&message.value).beside(beside), request).await
         }
         // The worker begins the next attempt. The sender may have a 202 of its first post, and be content with that: so
         // nothing is written here that would wait for it to come again.
-        Taken::Again(message) => queue(kit, &message.value, Nudge::again(&message.value), request).await,
+        Taken::Again(message) => queue(kit, &message.value, Nudge::again(&message.value).beside(beside), request).await,
         Taken::Done(message) => Ok(first_result(&message)),
         Taken::OtherBody(message) => {
             queue(kit, &message.value, Nudge::of(&message.value), request).await?;
@@ -139,7 +140,7 @@ async fn new_message(
 ) -> Result<Message, Transient> {
     Ok(Message {
         key: identity.key.clone(),
-        group: group(&identity.ordering),
+        group: identity.ordering.as_deref().map_or_else(|| group_of_one(&identity.key), group),
         body_hash: identity.body_hash.clone(),
         body: store_body(kit, identity, body).await?,
         correlation: correlation.to_owned(),

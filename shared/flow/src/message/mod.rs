@@ -44,10 +44,10 @@ pub(crate) use nudge::Nudge;
 pub(crate) use worker::backoff;
 pub use worker::work;
 
-use crate::ledger::Ledger;
 use crate::ledger::message::{LastDelivered, Message};
+use crate::ledger::{Items, Ledger};
 use crate::lookups::LookupBook;
-use crate::ports::{Clock, Notifier, Outlet, Queue, Source, Telemetry};
+use crate::ports::{Clock, Key, Notifier, Outlet, Queue, Source, Telemetry};
 use crate::trigger::{Invocation, Reply, Trigger};
 use crate::{Failure, Transient};
 
@@ -90,10 +90,27 @@ pub struct MessageKit {
 pub struct Identity {
     /// The message key (contracts.md §2).
     pub key: String,
-    /// The ordering key: messages of one are delivered in the order in which they were accepted.
-    pub ordering: String,
+    /// The ordering key: messages of one are delivered in the order in which they were accepted. `None`: it has no order with
+    /// others.
+    pub ordering: Option<String>,
     /// The hash of the body.
     pub body_hash: String,
+    /// What its worker reads from the ledger together with it ([`Context::beside`]).
+    pub beside: Vec<Key>,
+}
+
+impl Identity {
+    /// A message that is delivered after those of the same ordering key that were accepted before.
+    #[must_use]
+    pub fn ordered(key: String, ordering: String, body_hash: String) -> Self {
+        Self { key, ordering: Some(ordering), body_hash, beside: Vec::new() }
+    }
+
+    /// A message that has no order with others.
+    #[must_use]
+    pub fn alone(key: String, body_hash: String) -> Self {
+        Self { key, ordering: None, body_hash, beside: Vec::new() }
+    }
 }
 
 /// Reads a body as far as the door must: every offending field is named in the problem.
@@ -131,15 +148,6 @@ pub enum Ground {
     Technical,
 }
 
-/// A call that most messages of a flow come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Upcoming {
-    /// To the target.
-    Forward,
-    /// To the source.
-    Answer,
-}
-
 /// The calls of a message flow. Each may be made twice; the contract says why that is harmless (contracts.md §4, "On
 /// repeat").
 #[async_trait]
@@ -150,8 +158,9 @@ pub trait MessageCalls: Send + Sync {
     /// [`Failure::Rejected`] when the target will never take it.
     async fn forward(&self, body: &[u8], context: &Context<'_>) -> Result<Forwarded, Failure>;
 
-    /// Makes ready what the upcoming call waits for whatever the message says. What fails here, the call meets again.
-    async fn make_ready(&self, _upcoming: Upcoming, _invocation: &Invocation) {}
+    /// Makes ready what the call to the target waits for whatever the message says, while messages are read. What fails here,
+    /// the call meets again.
+    async fn make_ready(&self, _invocation: &Invocation) {}
 
     /// The negative acknowledgement for a message that will not be delivered, where the contract has one.
     fn negative(&self, body: &[u8], ground: Ground, reason: &str) -> Option<Value>;
@@ -213,4 +222,6 @@ pub struct Context<'a> {
     pub correlation: &'a str,
     /// Names this attempt of this message: the same in every delivery, another one when it is sent again after its end.
     pub attempt: &'a str,
+    /// What was read together with the message, if anything was: by now it may have been changed.
+    pub beside: Option<&'a Items>,
 }

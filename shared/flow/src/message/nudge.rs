@@ -7,7 +7,7 @@ use super::anew;
 use crate::Transient;
 use crate::ledger::message::{Message, MessageState};
 use crate::ledger::{Ledger, Seen};
-use crate::ports::Outgoing;
+use crate::ports::{Key, Outgoing};
 
 /// A message of the queue. One that is left over from an earlier attempt does nothing: it stands further forward in its
 /// group than the attempt that was made since.
@@ -20,12 +20,15 @@ pub(crate) struct Nudge {
     /// correction that came meanwhile has another one, and a nudge of its own further back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     again: Option<String>,
+    /// What is read from the ledger together with the message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Key>,
 }
 
 impl Nudge {
     /// For the attempt that `message` is at.
     pub fn of(message: &Message) -> Self {
-        Self { key: message.key.clone(), attempt: message.attempt, again: None }
+        Self { key: message.key.clone(), attempt: message.attempt, again: None, beside: Vec::new() }
     }
 
     /// For the attempt that follows the one that `message` is at, with the same body.
@@ -34,7 +37,13 @@ impl Nudge {
     /// its sender may have been told long ago that it is accepted, and then does not come again.
     pub fn again(message: &Message) -> Self {
         let again = Some(message.body_hash.clone());
-        Self { key: message.key.clone(), attempt: message.attempt.saturating_add(1), again }
+        Self { key: message.key.clone(), attempt: message.attempt.saturating_add(1), again, beside: Vec::new() }
+    }
+
+    /// The same; its worker reads these too.
+    #[must_use]
+    pub fn beside(self, keys: &[Key]) -> Self {
+        Self { beside: keys.to_vec(), ..self }
     }
 
     /// The nudge that stands in the queue as `body`, if it is one.

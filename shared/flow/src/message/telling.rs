@@ -1,10 +1,8 @@
 //! What others hear of a message: its source, people, and whoever reads logs and metrics.
 
-use futures_util::future::join;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Upcoming;
 use super::work::Work;
 use super::worker::{Progress, tell};
 use crate::ledger::message::{Answered, MessageState};
@@ -16,19 +14,6 @@ impl Work<'_> {
     pub(super) fn result(&self, answered: &Answered) -> Value {
         let status = || json!({ "messageKey": self.message.key, "status": answered.ends.word().to_uppercase() });
         self.calls.result(&answered.ack).unwrap_or_else(status)
-    }
-
-    /// Where two instances may have the message, and may have found different answers, the first one to write it down has
-    /// it told; the other one finds it changed.
-    pub(super) async fn keep_before_telling(&mut self, answered: Answered) -> Result<(), Transient> {
-        self.message.answered = Some(answered);
-        if self.is_alone {
-            return Ok(());
-        }
-        let write = self.write()?;
-        let ready = self.calls.make_ready(Upcoming::Answer, self.invocation);
-        let (kept, ()) = join(self.commit(&[write]), ready).await;
-        kept
     }
 
     /// Tells the source, then ends the message. If the source cannot be told, the target's answer is kept, so that the

@@ -2,8 +2,8 @@
 
 mod again;
 mod at_once;
+mod batch;
 mod ready;
-mod twins;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,11 +16,11 @@ use futures_util::FutureExt;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Answer, Context, Forwarded, Ground, Identity, MessageCalls, MessageKit, accept, work};
+use super::{Answer, Context, Forwarded, Ground, Identify, Identity, MessageCalls, MessageKit, accept, work};
 use crate::ledger::message::{Body, Message, MessageState};
 use crate::memory::World;
 use crate::ports::Receipt;
-use crate::trigger::{Delivery, HttpReply, HttpRequest};
+use crate::trigger::{HttpReply, HttpRequest};
 use crate::{Failure, Rejected, Transient};
 
 const FLOW: &str = "test-flow";
@@ -33,7 +33,7 @@ fn identify(body: &[u8]) -> Result<Identity, Problem> {
         let order = object.required_text("order", 14);
         Some((key?.to_owned(), order?.to_owned()))
     })?;
-    Ok(Identity { key, ordering, body_hash: document.hash().to_string() })
+    Ok(Identity::ordered(key, ordering, document.hash().to_string()))
 }
 
 /// What the target was sent and the source was told, and how the next calls end.
@@ -112,6 +112,10 @@ impl Bench {
     }
 
     async fn post_bytes(&self, body: Bytes) -> HttpReply {
+        self.post_bytes_as(identify, body).await
+    }
+
+    async fn post_bytes_as(&self, identify: Identify, body: Bytes) -> HttpReply {
         let id = format!("request-{}", self.requests.fetch_add(1, Ordering::Relaxed));
         let request = HttpRequest {
             body,
@@ -126,8 +130,13 @@ impl Bench {
     }
 
     pub async fn post(&self, id: &str, order: &str, value: u32) -> u16 {
+        self.post_as(identify, (id, order, value)).await
+    }
+
+    /// The same to a flow that knows its messages so.
+    async fn post_as(&self, identify: Identify, (id, order, value): (&str, &str, u32)) -> u16 {
         let body = json!({"id": id, "order": order, "value": value}).to_string();
-        self.post_bytes(body.into()).await.status
+        self.post_bytes_as(identify, body.into()).await.status
     }
 
     /// One batch through the worker; how many messages stay.

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::worker::Progress;
 use super::{Answer, Context, Forwarded, Ground, MessageCalls, MessageKit};
-use crate::ledger::message::{Answered, Body, LastDelivered, Message, MessageState, REMEMBERED};
+use crate::ledger::message::{Answered, Body, LastDelivered, Message, MessageState, REMEMBERED, keeps_order};
 use crate::ledger::open::Open;
-use crate::ledger::{Committed, Seen};
+use crate::ledger::{Committed, Items, Seen};
 use crate::ports::{ObjectRef, Write};
 use crate::trigger::Invocation;
 use crate::{Failure, Transient};
@@ -33,8 +33,8 @@ pub(super) struct Work<'a> {
     pub(super) message: Message,
     rev: u64,
     pub(super) last: Option<Seen<LastDelivered>>,
-    /// A group of a FIFO queue has one instance at a time; of a standard queue two may have the same message.
-    pub(super) is_alone: bool,
+    /// What was read together with the message.
+    pub(super) beside: Option<&'a Items>,
 }
 
 impl<'a> Work<'a> {
@@ -45,7 +45,7 @@ impl<'a> Work<'a> {
         message: Seen<Message>,
     ) -> Self {
         let attempt = format!("{}#{}", message.value.key, message.value.attempt);
-        Self { kit, calls, invocation, attempt, message: message.value, rev: message.rev, last: None, is_alone: true }
+        Self { kit, calls, invocation, attempt, message: message.value, rev: message.rev, last: None, beside: None }
     }
 
     /// Brings the message to its end while its source waits, who is told by whoever called this: the acknowledgement, or
@@ -74,7 +74,7 @@ impl<'a> Work<'a> {
                     self.end(state, Some(result), None).await?;
                     return Ok(Progress::Done);
                 }
-                Step::Tell(answered) => self.keep_before_telling(answered).await?,
+                Step::Tell(answered) => self.message.answered = Some(answered),
                 Step::Later(delay) => return Ok(Progress::Later(delay)),
             }
         }
@@ -84,7 +84,7 @@ impl<'a> Work<'a> {
 
     pub(super) fn context(&self) -> Context<'_> {
         let (correlation, attempt) = (self.message.correlation.as_str(), self.attempt.as_str());
-        Context { flow: self.kit.flow, invocation: self.invocation, correlation, attempt }
+        Context { flow: self.kit.flow, invocation: self.invocation, correlation, attempt, beside: self.beside }
     }
 
     /// It is not delivered any more, and its source hears of that as of every refusal; unless it had been taken before
@@ -155,7 +155,8 @@ impl<'a> Work<'a> {
     pub(super) fn moves_on(&self) -> Result<Option<Write>, Transient> {
         let answered = self.message.answered.as_ref().is_some_and(|answered| answered.ends.is_taken());
         let is_behind = |last: &Seen<LastDelivered>| self.message.position.as_ref() <= Some(&last.value.position);
-        let (is_taken, last) = (answered || self.message.state.is_taken(), self.last.as_ref());
+        let is_taken = (answered || self.message.state.is_taken()) && keeps_order(&self.message.group);
+        let last = self.last.as_ref();
         let Some(position) = self.message.position.clone().filter(|_| is_taken && !last.is_some_and(is_behind)) else {
             return Ok(None);
         };

@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 
 use super::work::Work;
-use super::{MessageCalls, MessageKit, Nudge, Upcoming};
+use super::{MessageCalls, MessageKit, Nudge};
 use crate::Transient;
-use crate::ledger::Seen;
-use crate::ledger::message::{LastDelivered, Message};
-use crate::ports::{Audience, Notice};
+use crate::ledger::Items;
+use crate::ledger::message::{LastDelivered, Message, keeps_order};
+use crate::ports::{Audience, Key, Notice};
 use crate::trigger::{Delivery, Invocation};
 
 /// What still waits after so many receives is looked at more seldom, as what fails is: a thousand are all that its queue has for it.
@@ -31,37 +31,107 @@ pub async fn work(
         let group = delivery.group.as_deref().unwrap_or(&delivery.message_id);
         groups.entry(group).or_default().push(delivery);
     }
-    let groups = groups.into_values().map(|group| in_order(kit, calls, group, invocation));
+    let first: Vec<&Delivery> = groups.values().filter_map(|group| group.first().copied()).collect();
+    let (read, ()) = join(read(kit, &first), calls.make_ready(invocation)).await;
+    let batch = Batch { kit, calls, invocation, read };
+    let groups = groups.into_values().map(|group| batch.in_order(group));
     join_all(groups).await.into_iter().flatten().collect()
 }
 
-async fn in_order(
-    kit: &MessageKit,
-    calls: &dyn MessageCalls,
-    group: Vec<&Delivery>,
-    invocation: &Invocation,
-) -> Vec<String> {
-    let mut waiting = group.into_iter();
-    for delivery in waiting.by_ref() {
-        let delay = match one(kit, calls, delivery, invocation).await {
-            Ok(Progress::Done) => continue,
-            Ok(Progress::Later(delay)) if delivery.receive_count > IMPATIENT => {
-                delay.max(backoff(delivery.receive_count))
+/// What the ledger has of the first message of each group and what is beside it, in one call. A batch that cannot be read
+/// at once is read message by message.
+async fn read(kit: &MessageKit, deliveries: &[&Delivery]) -> Items {
+    let nudges = deliveries.iter().filter_map(|delivery| Some((Nudge::read(&delivery.body)?, *delivery)));
+    let keys: Vec<Key> = nudges.flat_map(|(nudge, delivery)| keys_of(kit, nudge, delivery)).collect();
+    kit.ledger.read(keys).await.unwrap_or_else(|fault| {
+        tracing::warn!(flow = kit.flow, fault = fault.chain(), "the batch is read message by message");
+        Items::default()
+    })
+}
+
+fn keys_of(kit: &MessageKit, nudge: Nudge, delivery: &Delivery) -> Vec<Key> {
+    let mut keys = nudge.beside;
+    keys.push(Message::key(kit.flow, &nudge.key));
+    keys.extend(last_key(kit, delivery));
+    keys
+}
+
+/// Where it stands which message of its order was delivered last, if it has an order.
+fn last_key(kit: &MessageKit, delivery: &Delivery) -> Option<Key> {
+    let group = delivery.group.as_deref().filter(|group| keeps_order(group))?;
+    Some(LastDelivered::key(kit.flow, group))
+}
+
+/// A batch of the queue.
+struct Batch<'a> {
+    kit: &'a MessageKit,
+    calls: &'a dyn MessageCalls,
+    invocation: &'a Invocation,
+    /// What was read when the batch came.
+    read: Items,
+}
+
+impl Batch<'_> {
+    async fn in_order(&self, group: Vec<&Delivery>) -> Vec<String> {
+        let mut read = Some(&self.read);
+        let mut waiting = group.into_iter();
+        for delivery in waiting.by_ref() {
+            // What was read of a group is what its first message begins with.
+            let delay = match self.one(delivery, read.take()).await {
+                Ok(Progress::Done) => continue,
+                Ok(Progress::Later(delay)) if delivery.receive_count > IMPATIENT => {
+                    delay.max(backoff(delivery.receive_count))
+                }
+                Ok(Progress::Later(delay)) => delay,
+                Err(fault) => {
+                    let (flow, message) = (self.kit.flow, delivery.message_id.as_str());
+                    tracing::warn!(flow, message, fault = fault.chain(), "handed back");
+                    backoff(delivery.receive_count)
+                }
+            };
+            let mut failed = Vec::new();
+            for delivery in std::iter::once(delivery).chain(waiting) {
+                hand_back(self.kit, delivery, delay).await;
+                failed.push(delivery.message_id.clone());
             }
-            Ok(Progress::Later(delay)) => delay,
-            Err(fault) => {
-                tracing::warn!(flow = kit.flow, message = delivery.message_id, fault = fault.chain(), "handed back");
-                backoff(delivery.receive_count)
+            return failed;
+        }
+        Vec::new()
+    }
+
+    async fn one(&self, delivery: &Delivery, read: Option<&Items>) -> Result<Progress, Transient> {
+        let (kit, started) = (self.kit, self.kit.clock.now());
+        let Some(nudge) = Nudge::read(&delivery.body) else {
+            tell(kit, Audience::Technical, "a queue message that names no message", &delivery.message_id).await?;
+            return Ok(Progress::Done);
+        };
+        let key = Message::key(kit.flow, &nudge.key);
+        let fresh;
+        let (read, beside) = match read.filter(|read| read.has(&key)) {
+            Some(read) => (read, Some(read)),
+            None => {
+                let keys = std::iter::once(key.clone()).chain(last_key(kit, delivery)).collect();
+                fresh = kit.ledger.read(keys).await?;
+                (&fresh, None)
             }
         };
-        let mut failed = Vec::new();
-        for delivery in std::iter::once(delivery).chain(waiting) {
-            hand_back(kit, delivery, delay).await;
-            failed.push(delivery.message_id.clone());
+        let Some(message) = read.get::<Message>(&key)? else {
+            tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await?;
+            return Ok(Progress::Done);
+        };
+        let last = last_key(kit, delivery).map(|key| read.get(&key)).transpose()?.flatten();
+        let Some(message) = nudge.open(&kit.ledger, kit.flow, message, started).await? else {
+            return Ok(Progress::Done);
+        };
+        let mut work = Work::new(kit, self.calls, self.invocation, message);
+        (work.last, work.beside) = (last, beside);
+        if work.message.position.is_none() {
+            work.message.position.clone_from(&delivery.sequence);
         }
-        return failed;
+        let progress = work.deliver().await;
+        work.report(delivery.receive_count, started, progress.as_ref());
+        progress
     }
-    Vec::new()
 }
 
 async fn hand_back(kit: &MessageKit, delivery: &Delivery, delay: Duration) {
@@ -78,50 +148,6 @@ pub(super) enum Progress {
     Done,
     /// It waits for something, and is looked at again after this time.
     Later(Duration),
-}
-
-async fn one(
-    kit: &MessageKit,
-    calls: &dyn MessageCalls,
-    delivery: &Delivery,
-    invocation: &Invocation,
-) -> Result<Progress, Transient> {
-    let started = kit.clock.now();
-    let Some(nudge) = Nudge::read(&delivery.body) else {
-        tell(kit, Audience::Technical, "a queue message that names no message", &delivery.message_id).await?;
-        return Ok(Progress::Done);
-    };
-    let ready = calls.make_ready(Upcoming::Forward, invocation);
-    let (known, ()) = join(known(kit, &nudge.key, delivery.group.as_deref()), ready).await;
-    let (Some(message), last) = known? else {
-        tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await?;
-        return Ok(Progress::Done);
-    };
-    let Some(message) = nudge.open(&kit.ledger, kit.flow, message, started).await? else {
-        return Ok(Progress::Done);
-    };
-    let mut work = Work::new(kit, calls, invocation, message);
-    work.last = last;
-    work.is_alone = delivery.group.is_some();
-    if work.message.position.is_none() {
-        work.message.position.clone_from(&delivery.sequence);
-    }
-    let progress = work.deliver().await;
-    work.report(delivery.receive_count, started, progress.as_ref());
-    progress
-}
-
-/// What the ledger has of a message, and which one was delivered last in its group. A queue without groups keeps no order.
-async fn known(
-    kit: &MessageKit,
-    key: &str,
-    group: Option<&str>,
-) -> Result<(Option<Seen<Message>>, Option<Seen<LastDelivered>>), Transient> {
-    let key = Message::key(kit.flow, key);
-    match group {
-        Some(group) => kit.ledger.get_two(&key, &LastDelivered::key(kit.flow, group)).await,
-        None => Ok((kit.ledger.get(&key).await?, None)),
-    }
 }
 
 pub(super) async fn tell(kit: &MessageKit, audience: Audience, what: &str, subject: &str) -> Result<(), Transient> {

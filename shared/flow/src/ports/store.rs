@@ -1,10 +1,11 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::Transient;
 
 /// Where an item lives: items of one partition are listed together, in order of `sort`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The partition; begins with the flow's name, by which its role is limited to its own items.
     pub partition: String,

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use domain::ids::{EventId, StageId};
 use domain::stage::{Course, Next, StageStatus};
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use jiff::{SignedDuration, Timestamp};
 
 use super::note::{self, Told};
 use super::{Ask, Calling, Stages};
 use crate::Transient;
 use crate::ledger::stage::{Event, EventCanceled, Stage};
-use crate::ledger::{Committed, Seen};
+use crate::ledger::{Committed, Items, Seen};
 use crate::message::Context;
 use crate::ports::over_for_all;
 
@@ -33,6 +33,24 @@ pub struct Errand<'a> {
     pub stage: &'a StageId,
     /// What is asked.
     pub ask: Option<Ask>,
+    /// What was read a moment ago: stage and event, perhaps.
+    pub read: Option<&'a Items>,
+}
+
+impl Errand<'_> {
+    /// What was known a moment ago, if both were read. Whatever has changed since is found out before anything is called: the
+    /// stage is written over what was read, and the event is looked at again after that.
+    fn read_before(&self) -> Result<Option<Looked>, Transient> {
+        let (stage, event) = (Stage::key(self.event, self.stage), Event::key(self.event));
+        let Some(read) = self.read.filter(|read| read.has(&stage) && read.has(&event)) else { return Ok(None) };
+        Ok(Some(Looked::new(read.get(&stage)?, read.get(&event)?)))
+    }
+}
+
+impl Looked {
+    fn new(stage: Option<Seen<Stage>>, event: Option<Seen<Event>>) -> Self {
+        Self { stage, canceled: event.and_then(|event| event.value.canceled) }
+    }
 }
 
 /// How far a stage was brought.
@@ -89,7 +107,7 @@ impl Stages {
     /// by whoever looks next.
     pub async fn bring(&self, errand: &Errand<'_>, context: &Context<'_>) -> Result<Brought, Transient> {
         let owner = self.owner(context.invocation);
-        let mut looked = None;
+        let mut looked = errand.read_before()?;
         loop {
             let Looked { stage, canceled } = match looked.take() {
                 Some(looked) => looked,
@@ -131,7 +149,7 @@ impl Stages {
     async fn look(&self, errand: &Errand<'_>) -> Result<Looked, Transient> {
         let (event, stage) = (Event::key(errand.event), Stage::key(errand.event, errand.stage));
         let (stage, event) = self.ledger.get_two::<Stage, Event>(&stage, &event).await?;
-        Ok(Looked { stage, canceled: event.and_then(|event| event.value.canceled) })
+        Ok(Looked::new(stage, event))
     }
 
     fn step(&self, stage: &Stage, event_canceled: bool, now: Timestamp) -> Step {
@@ -173,7 +191,8 @@ impl Stages {
         }
         let told = self.program_events.tell(&announced, due, canceled.as_ref(), context).await;
         let noting = self.note(Seen { value: announced, rev: seen.rev + 1 }, due, &told, owner);
-        let (noted, event) = join(noting, self.ledger.get::<Event>(&event)).await;
+        let (noted, event, ()) =
+            join3(noting, self.ledger.get::<Event>(&event), self.make_ready_to_tell(context)).await;
         let (noted, told) = (noted?, told?);
         let is_open = noted.value.wanted.get(&due.status).is_some_and(|wish| wish.refused.is_none());
         if matches!(told, Told::NotYet(_)) && !due.unseen && is_open {
@@ -181,6 +200,13 @@ impl Stages {
         }
         let canceled = event?.and_then(|event| event.value.canceled);
         Ok(Called::Noted(Looked { stage: Some(noted), canceled }))
+    }
+
+    /// Whoever asked is told when the stage is where it was to be.
+    async fn make_ready_to_tell(&self, context: &Context<'_>) {
+        if let Some(source) = &self.told_next {
+            source.make_ready(&self.program_events.lookups, context.invocation.deadline).await;
+        }
     }
 
     /// Others may ask for more while a call is made: what became of it is written into whatever the stage is now.

@@ -46,6 +46,7 @@ use crate::Transient;
 use crate::ledger::stage::{Calling, Stage};
 use crate::ledger::{Committed, Ledger};
 use crate::ports::{Clock, Write};
+use crate::target::TargetClient;
 use crate::trigger::Invocation;
 
 pub use ask::Ask;
@@ -64,6 +65,8 @@ pub struct Stages {
     pub program_events: ProgramEvents,
     /// How long is waited, and for what.
     pub limits: Limits,
+    /// Who is told once a stage is brought, if anybody is.
+    told_next: Option<TargetClient>,
     errands: AtomicU64,
 }
 
@@ -71,7 +74,13 @@ impl Stages {
     /// Over these ports, with these limits.
     #[must_use]
     pub fn new(ledger: Ledger, clock: Arc<dyn Clock>, program_events: ProgramEvents, limits: Limits) -> Self {
-        Self { ledger, clock, program_events, limits, errands: AtomicU64::default() }
+        Self { ledger, clock, program_events, limits, told_next: None, errands: AtomicU64::default() }
+    }
+
+    /// The same; `source` is told once a stage is brought, and a slot of its rate is reserved meanwhile.
+    #[must_use]
+    pub fn told_next(self, source: TargetClient) -> Self {
+        Self { told_next: Some(source), ..self }
     }
 
     /// Names one errand of one invocation: two on the same stage never look alike.

@@ -46,7 +46,7 @@ pub async fn work_nudges(
     for delivery in deliveries {
         let Some(nudge) = StageNudge::read(&delivery.body) else { continue };
         let (correlation, attempt) = (invocation.correlation.as_str(), delivery.message_id.as_str());
-        let context = Context { flow: kit.flow, invocation, correlation, attempt };
+        let context = Context { flow: kit.flow, invocation, correlation, attempt, beside: None };
         let delay = match look(kit, stages, &nudge, &context).await {
             Ok(None) => continue,
             Ok(Some(delay)) => delay,
@@ -72,7 +72,7 @@ async fn look(
     nudge: &StageNudge,
     context: &Context<'_>,
 ) -> Result<Option<Duration>, Transient> {
-    let errand = Errand { event: &nudge.event_id, stage: &nudge.stage_id, ask: None };
+    let errand = Errand { event: &nudge.event_id, stage: &nudge.stage_id, ask: None, read: None };
     match stages.bring(&errand, context).await? {
         Brought::Later(_, delay) => Ok(Some(delay)),
         Brought::Settled(stage) => {

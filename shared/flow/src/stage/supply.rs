@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::StageNudge;
 use super::nudge::OPERATOR;
 use crate::Transient;
+use crate::ledger::message::group_of_one;
 use crate::ledger::stage::Stage;
 use crate::ledger::{Committed, Ledger};
 use crate::ports::{Clock, Outgoing, Queue, Write};
@@ -68,8 +69,9 @@ impl StageDesk {
         }
         let nudge = StageNudge { event_id: event.clone(), stage_id: stage.clone() };
         let body = serde_json::to_string(&nudge).map_err(|e| Transient::because("writing the nudge", e))?;
-        let deduplication = format!("{event}/{stage}#{}", seen.rev);
-        self.queue.send(&Outgoing { body, group: event.to_string(), deduplication }).await?;
+        let once = format!("{event}/{stage}");
+        let (group, deduplication) = (group_of_one(&once), format!("{once}#{}", seen.rev));
+        self.queue.send(&Outgoing { body, group, deduplication }).await?;
         Ok(supplied)
     }
 }

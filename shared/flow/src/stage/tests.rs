@@ -70,9 +70,14 @@ impl Bench {
     async fn bring(&self, ask: Ask) -> Result<Brought, Transient> {
         let (event, stage) = ("E-1".parse().unwrap(), "S-1".parse().unwrap());
         let invocation = self.world.invocation("one");
-        let context =
-            Context { flow: "derms-dacs-event-status", invocation: &invocation, correlation: "c-1", attempt: "M#1" };
-        self.stages.bring(&Errand { event: &event, stage: &stage, ask: Some(ask) }, &context).await
+        let context = Context {
+            flow: "derms-dacs-event-status",
+            invocation: &invocation,
+            correlation: "c-1",
+            attempt: "M#1",
+            beside: None,
+        };
+        self.stages.bring(&Errand { event: &event, stage: &stage, ask: Some(ask), read: None }, &context).await
     }
 
     /// Brings the stage to `status`, which must be possible at once.

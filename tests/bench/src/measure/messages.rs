@@ -52,7 +52,8 @@ pub async fn run(setup: &Setup) -> Result<Vec<Figure>, Fault> {
     let mut stage = Stage::with_targets(Duration::from_millis(1)).await?;
     // The rate of the target is not what is measured.
     stage.surroundings.rate = 100_000;
-    let flows = flows::all();
+    let mut flows = flows::all();
+    flows.retain(|flow| setup.flows.is_empty() || setup.flows.iter().any(|name| name == flow.name));
     let bar = setup.progress("messages", u64::try_from(flows.len())?);
     let mut figures = Vec::new();
     for flow in flows {

@@ -8,7 +8,7 @@ use flate2::write::DeflateEncoder;
 
 use super::Setup;
 use crate::Fault;
-use crate::function::FLOWS;
+use crate::function;
 use crate::report::{Figure, decimals};
 
 /// 5.5 MB.
@@ -21,9 +21,9 @@ const FRAME: u64 = 30 + 46 + 22 + 2 * 9;
 /// # Errors
 /// When a binary is not there.
 pub fn run(setup: &Setup) -> Result<Vec<Figure>, Fault> {
-    let bar = setup.progress("zip", u64::try_from(FLOWS.len())?);
+    let bar = setup.progress("zip", u64::try_from(function::all().count())?);
     let mut figures = Vec::new();
-    for flow in FLOWS {
+    for flow in function::all() {
         let binary = fs::read(setup.binaries.of(flow))?;
         let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
         deflated.write_all(&binary)?;

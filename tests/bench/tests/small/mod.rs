@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bench::Fault;
-use bench::function::{Binaries, FLOWS};
+use bench::function::{self, Binaries};
 use bench::measure::Setup;
 
 /// The functions, built into the folder in which this program is.
@@ -14,7 +14,7 @@ pub fn setup() -> Result<Setup, Fault> {
     let folder = bench.parent().ok_or("no folder")?.to_owned();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.arg("build").arg("--target-dir").arg(folder.parent().ok_or("no target folder")?);
-    for flow in FLOWS {
+    for flow in function::all() {
         cargo.args(["-p", flow]);
     }
     if !cargo.status()?.success() {
@@ -28,6 +28,7 @@ pub fn setup() -> Result<Setup, Fault> {
         starts: 1,
         kills: 3,
         messages: 20,
+        flows: Vec::new(),
         records: 400,
         simulated: 8000,
         timeout: Duration::from_secs(120),

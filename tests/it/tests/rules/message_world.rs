@@ -196,10 +196,10 @@ impl Door {
         let (world, lookups) = (&self.world, self.world.lookups(self.name, names));
         let dacs = world.target("dacs", self.dacs.clone());
         let program_events = ProgramEvents { dacs, release: "25.4".parse().unwrap(), lookups: lookups.clone() };
-        let clock = Arc::new(world.clock.clone());
+        let (clock, derms) = (Arc::new(world.clock.clone()), world.target("derms", self.derms.clone()));
         derms_dacs_event_status::Calls {
-            stages: Stages::new(world.ledger(), clock, program_events, Limits::default()),
-            acks: DermsAcks { derms: world.target("derms", self.derms.clone()) },
+            stages: Stages::new(world.ledger(), clock, program_events, Limits::default()).told_next(derms.clone()),
+            acks: DermsAcks { derms },
             lookups,
             refusal: ResponseCode::Error,
             side_by_side: 1,

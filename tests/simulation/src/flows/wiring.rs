@@ -93,7 +93,7 @@ impl Wiring<'_> {
         let hold = if forgets_to_hold { SignedDuration::ZERO } else { stage::Limits::default().hold };
         let limits = stage::Limits { hold, ..stage::Limits::default() };
         let calls = derms_dacs_event_status::Calls {
-            stages: Stages::new(self.ledger(), self.clock(), program_events, limits),
+            stages: Stages::new(self.ledger(), self.clock(), program_events, limits).told_next(self.derms()),
             acks: DermsAcks { derms: self.derms() },
             lookups: kit.lookups.clone(),
             refusal: ResponseCode::Error,

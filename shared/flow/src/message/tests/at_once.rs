@@ -38,7 +38,7 @@ impl SentTwice {
 }
 
 fn listed(id: &str) -> Listed {
-    let identity = Identity { key: id.into(), ordering: id.into(), body_hash: format!("hash of {id}") };
+    let identity = Identity::alone(id.into(), format!("hash of {id}"));
     Listed { identity, body: Bytes::from(id.to_owned()) }
 }
 

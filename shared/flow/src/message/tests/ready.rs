@@ -1,17 +1,11 @@
 //! What is made ready while a message is read: how often a message that comes alone waits for the ledger.
 
-use std::sync::Arc;
-
 use domain::aggregator::Aggregator;
-use jiff::Timestamp;
 
 use super::*;
-use crate::ledger::Ledger;
-use crate::lookups::LookupBook;
-use crate::memory::{Distant, RuntimeClock, Targets};
+use crate::memory::{FarLedger, Targets};
 use crate::ports::Clock;
 use crate::sync_ack::SyncRequestAcks;
-use crate::target::{Pacer, TargetClient};
 use crate::to_derms::{self, Derms, SyncCalls};
 
 /// What the ledger takes for each thing that is asked of it.
@@ -24,8 +18,7 @@ const SUCCESS: &str = r#"{"MsgAck":{"ackType":"SUCCESS","whenISO":"2026-07-01T10
 
 /// A flow to a DERMS that answers so, over a ledger that is far away.
 struct Distantly {
-    world: World,
-    clock: RuntimeClock,
+    far: FarLedger,
     kit: MessageKit,
     calls: SyncCalls<Aggregator>,
     dacs: Targets,
@@ -33,23 +26,13 @@ struct Distantly {
 
 impl Distantly {
     fn new(derms: Targets) -> Self {
-        let start: Timestamp = "2026-07-01T10:00:00Z".parse().unwrap();
-        let (world, clock) = (World::new(start), RuntimeClock::new(start));
-        let ledger = Ledger::new(Arc::new(Distant { table: world.table.clone(), clock: clock.clone(), after: TRIP }));
-        let kit = world.message_kit("dacs-derms-aggregators", LOOKUPS);
-        let kit = MessageKit { ledger: ledger.clone(), clock: Arc::new(clock.clone()), ..kit };
-        let client = |name: &'static str, target: &Targets| {
-            let clock: Arc<dyn Clock> = Arc::new(clock.clone());
-            let ports = (clock, kit.notifier.clone());
-            let pacer = Pacer::new(ledger.clone(), name, 50, "one".into());
-            TargetClient::new(name, Arc::new(target.clone()), pacer, ports, Duration::from_secs(20))
-        };
-        let dacs = Targets::answering(200, "{}");
-        let lookups: LookupBook = kit.lookups.clone();
-        let acks = world.sync_request_acks(&lookups, "25.4".parse().unwrap(), dacs.clone());
-        let acks = SyncRequestAcks { dacs: client("dacs", &dacs), ..acks };
-        let calls = SyncCalls::new(Derms { target: client("derms", &derms), lookups }, acks);
-        Self { world, clock, kit, calls, dacs }
+        let far = FarLedger::new("2026-07-01T10:00:00Z".parse().unwrap(), TRIP);
+        let kit = far.message_kit("dacs-derms-aggregators", LOOKUPS);
+        let (dacs, lookups) = (Targets::answering(200, "{}"), kit.lookups.clone());
+        let acks = far.world.sync_request_acks(&lookups, "25.4".parse().unwrap(), dacs.clone());
+        let acks = SyncRequestAcks { dacs: far.target("dacs", &dacs), ..acks };
+        let calls = SyncCalls::new(Derms { target: far.target("derms", &derms), lookups }, acks);
+        Self { far, kit, calls, dacs }
     }
 
     /// How often the worker waited for the ledger until the message had its end.
@@ -65,11 +48,10 @@ impl Distantly {
         };
         let reply = accept(&self.kit, to_derms::identify::<Aggregator>, &request).await;
         assert_eq!(reply.status, 202, "{}", reply.body);
-        let (deliveries, began) = (self.world.queue.take(10), self.clock.now());
-        let failed = work(&self.kit, &self.calls, &deliveries, &self.world.invocation("one")).await;
+        let (deliveries, began) = (self.far.world.queue.take(10), self.far.clock.now());
+        let failed = work(&self.kit, &self.calls, &deliveries, &self.far.world.invocation("one")).await;
         assert_eq!(failed, Vec::<String>::new());
-        let took = Duration::try_from(self.clock.now().duration_since(began)).unwrap();
-        took.as_millis() / TRIP.as_millis()
+        self.far.trips_since(began)
     }
 }
 

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ledger::Ledger;
+use crate::ledger::stage::Event;
 use crate::ports::{Answer, Call, CommitError, Item, Key, Notifier, Store, Target, Write};
 use crate::target::{Pacer, TargetClient};
 
@@ -106,16 +107,27 @@ fn stages_over(world: &World, dacs: &Dacs) -> Stages {
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<bool, Transient>> + 'a>>;
 
-/// What a worker does for one message; whether nothing is left to do for it.
+/// What a worker does for one message; whether nothing is left to do for it. Of every other one the stage was read with the
+/// message, and may have been changed since.
 async fn work(stages: &Stages, world: &World, message: usize, wanted: Wanted) -> Result<bool, Transient> {
     let invocation = world.invocation(&format!("message-{message}"));
     let by = format!("M-{message}#1");
-    let context =
-        Context { flow: "derms-dacs-event-status", invocation: &invocation, correlation: "c-1", attempt: &by };
+    let context = Context {
+        flow: "derms-dacs-event-status",
+        invocation: &invocation,
+        correlation: "c-1",
+        attempt: &by,
+        beside: None,
+    };
     let event = "E-1".parse().unwrap();
+    let mut read = None;
     let asked = match wanted {
         Wanted::Stage(number, status) => {
-            vec![(format!("S-{number}").parse::<StageId>().unwrap(), ask(&by, status))]
+            let stage = format!("S-{number}").parse::<StageId>().unwrap();
+            if message.is_multiple_of(2) {
+                read = Some(stages.ledger.read(vec![Stage::key(&event, &stage), Event::key(&event)]).await?);
+            }
+            vec![(stage, ask(&by, status))]
         }
         Wanted::EventCanceled => {
             stages.cancel_event(&event, (&by, None), world.clock.now()).await?;
@@ -126,7 +138,7 @@ async fn work(stages: &Stages, world: &World, message: usize, wanted: Wanted) ->
     };
     let mut done = true;
     for (stage, ask) in asked {
-        let errand = Errand { event: &event, stage: &stage, ask: Some(ask) };
+        let errand = Errand { event: &event, stage: &stage, ask: Some(ask), read: read.as_ref() };
         done &= matches!(stages.bring(&errand, &context).await?, Brought::Settled(_) | Brought::Refused(_));
     }
     Ok(done)
