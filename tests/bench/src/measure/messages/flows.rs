@@ -12,9 +12,6 @@ use crate::function::{
 /// AWS calls in sequence (architecture.md §6).
 const CALLS: u64 = 3;
 
-/// Dollars for a million messages (architecture.md §6).
-const DOLLARS: u32 = 7;
-
 /// A message flow.
 pub(super) struct Flow {
     /// Its name.
@@ -33,15 +30,13 @@ pub(super) struct Flow {
     pub(super) calls: u64,
     /// All of its calls, those included that are made side by side.
     pub(super) calls_in_all: u64,
-    /// Dollars that a million may cost: what the architecture says, or what they are known to cost at most instead.
-    pub(super) dollars: u32,
 }
 
 /// All of them: outbound, acknowledgements, those whose sender waits, stages.
 pub(super) fn all() -> Vec<Flow> {
     let flow = |name, path, body| {
         let (patience, status, calls) = (TIMEOUT, 202, CALLS);
-        Flow { name, called: name, path, body, patience, status, calls, calls_in_all: calls, dollars: DOLLARS }
+        Flow { name, called: name, path, body, patience, status, calls, calls_in_all: calls }
     };
     let requests = flow(ENROLLMENT_REQUESTS, "/v1/derms/enrollment-request", events::enrollment_request);
     vec![
@@ -58,14 +53,9 @@ pub(super) fn all() -> Vec<Flow> {
         // Once in time; once by a door that has no time left for a call, so that it is promised, a write more, and
         // acknowledged later.
         Flow { status: 200, called: "derms-dacs-enrollment-request, at once", ..requests },
-        Flow {
-            patience: Duration::from_secs(5),
-            called: "derms-dacs-enrollment-request, later",
-            dollars: 8,
-            ..requests
-        },
-        // Decision 11: a message whose stage is read, announced and noted.
-        Flow { calls: 6, calls_in_all: 9, ..flow(EVENT_STATUS, "/v1/derms/event-status", events::event_status) },
+        Flow { patience: Duration::from_secs(5), called: "derms-dacs-enrollment-request, later", ..requests },
+        // Decision 11: a call to DACS is announced before, and what became of it is noted after.
+        Flow { calls: 4, calls_in_all: 5, ..flow(EVENT_STATUS, "/v1/derms/event-status", events::event_status) },
     ]
 }
 
@@ -80,13 +70,6 @@ impl Flow {
         match self.calls {
             CALLS => format!("≤ {CALLS} in sequence"),
             known => format!("≤ {CALLS} in sequence; known to miss it, held to {known}"),
-        }
-    }
-    /// The bar of its price, in words.
-    pub(super) fn price_bar(&self) -> String {
-        match self.dollars {
-            DOLLARS => format!("≤ ${DOLLARS} per million"),
-            known => format!("≤ ${DOLLARS} per million; known to miss it, held to ${known}"),
         }
     }
 }
