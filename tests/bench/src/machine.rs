@@ -1,7 +1,26 @@
 //! On what was measured.
 
 use std::fs;
+use std::hint::black_box;
 use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::events;
+use crate::report::{median, millis};
+use crate::usage::this_thread;
+
+/// So many messages are read by the yardstick.
+const MESSAGES: u64 = 400;
+/// Cache lines that are walked through: about what a message of ours touches, code and all.
+const LINES: usize = 1 << 14;
+/// Words of a cache line.
+const WORDS: usize = 16;
+/// How often each is done.
+const ROUNDS: usize = 10;
+/// As long as a message that comes alone is waited for.
+const REST: Duration = Duration::from_millis(200);
 
 /// The machine in one line: processor, how many of them, memory, kernel.
 #[must_use]
@@ -19,6 +38,46 @@ pub fn describe() -> String {
 pub fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().next().unwrap_or("?").to_owned()
+}
+
+/// What a virtual CPU does in a millisecond differs by machine and hour, and whoever has rested finds the caches cold. So
+/// figures of CPU time come with two of the machine itself: reading messages, and walking through a mebibyte.
+#[must_use]
+pub fn yardstick() -> String {
+    let messages: Vec<String> = (0..MESSAGES).map(events::enrollment).collect();
+    let read = || {
+        black_box(messages.iter().filter(|message| serde_json::from_str::<Value>(message).is_ok()).count());
+    };
+    let lines = lines();
+    let walk = || {
+        black_box((0..LINES).fold(0, |at, _| lines.get(at * WORDS).map_or(0, |next| *next as usize)));
+    };
+    let (busy, rested) = (taken(Duration::ZERO, walk), taken(REST, walk));
+    let read = taken(Duration::ZERO, read);
+    format!(
+        "{MESSAGES} messages read in {}, 1 MiB walked in {}, after a rest in {}",
+        millis(read),
+        millis(busy),
+        millis(rested)
+    )
+}
+
+/// Each line names the next, in an order that no processor foresees.
+fn lines() -> Vec<u32> {
+    let next = |line: usize| (line * 20_077 + 12_345) % LINES;
+    let word = |place: usize| if place.is_multiple_of(WORDS) { next(place / WORDS) } else { 0 };
+    (0..LINES * WORDS).map(|place| u32::try_from(word(place)).unwrap_or(0)).collect()
+}
+
+/// CPU time of the round in the middle.
+fn taken(rest: Duration, round: impl Fn()) -> Duration {
+    let times = (0..ROUNDS).map(|_| {
+        thread::sleep(rest);
+        let begun = this_thread();
+        round();
+        this_thread().saturating_sub(begun)
+    });
+    median(&times.collect::<Vec<_>>()).unwrap_or_default()
 }
 
 fn field(path: &str, name: &str) -> Option<String> {

@@ -91,10 +91,11 @@ async fn measure(arguments: &Arguments, binaries: Binaries) -> Result<bool, Faul
     let today = clock::timestamp().strftime("%Y-%m-%d").to_string();
     writeln!(
         io::stdout(),
-        "{today}, {}, load {}, profile {}",
+        "{today}, {}, load {}, profile {}; {}",
         machine::describe(),
         machine::load(),
-        arguments.profile
+        arguments.profile,
+        machine::yardstick()
     )?;
     let mut missed = false;
     for measurement in Measurement::value_variants() {
