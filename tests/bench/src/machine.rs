@@ -15,7 +15,7 @@ const MESSAGES: u64 = 400;
 /// Cache lines that are walked through: about what a message of ours touches, code and all.
 const LINES: usize = 1 << 14;
 /// Words of a cache line.
-const WORDS: usize = 16;
+const WORDS: usize = 64 / size_of::<usize>();
 /// How often each is done.
 const ROUNDS: usize = 10;
 /// As long as a message that comes alone is waited for.
@@ -49,7 +49,7 @@ pub fn yardstick() -> String {
     };
     let lines = lines();
     let walk = || {
-        black_box((0..LINES).fold(0, |at, _| lines.get(at * WORDS).map_or(0, |next| *next as usize)));
+        black_box((0..LINES).fold(0, |at, _| lines.get(at * WORDS).copied().unwrap_or(0)));
     };
     let (busy, rested) = (taken(Duration::ZERO, walk), taken(REST, walk));
     let read = taken(Duration::ZERO, read);
@@ -62,10 +62,10 @@ pub fn yardstick() -> String {
 }
 
 /// Each line names the next, in an order that no processor foresees.
-fn lines() -> Vec<u32> {
+fn lines() -> Vec<usize> {
     let next = |line: usize| (line * 20_077 + 12_345) % LINES;
     let word = |place: usize| if place.is_multiple_of(WORDS) { next(place / WORDS) } else { 0 };
-    (0..LINES * WORDS).map(|place| u32::try_from(word(place)).unwrap_or(0)).collect()
+    (0..LINES * WORDS).map(word).collect()
 }
 
 /// What the round in the middle took on the clock: the scheduler counts a running thread by its ticks, which are longer.
