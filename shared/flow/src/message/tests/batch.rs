@@ -48,13 +48,19 @@ fn reads(table: &Counted) -> Vec<usize> {
     std::mem::take(&mut *table.reads.lock().unwrap())
 }
 
-#[tokio::test]
-async fn a_batch_of_messages_is_read_in_one_call() {
+/// Three messages of three orders.
+async fn three_that_wait() -> (Bench, Arc<Counted>) {
     let (bench, table) = counted();
     for number in 1..=3 {
         bench.post(&format!("m{number}"), &format!("s{number}"), number).await;
     }
     reads(&table);
+    (bench, table)
+}
+
+#[tokio::test]
+async fn a_batch_of_messages_is_read_in_one_call() {
+    let (bench, table) = three_that_wait().await;
     assert_eq!(bench.batch().await, 0);
     assert_eq!(reads(&table), [6], "each message, and which one of its order was delivered last");
     assert_eq!(bench.sent().len(), 3);
@@ -62,11 +68,7 @@ async fn a_batch_of_messages_is_read_in_one_call() {
 
 #[tokio::test]
 async fn a_batch_that_cannot_be_read_at_once_is_read_message_by_message() {
-    let (bench, table) = counted();
-    for number in 1..=3 {
-        bench.post(&format!("m{number}"), &format!("s{number}"), number).await;
-    }
-    reads(&table);
+    let (bench, table) = three_that_wait().await;
     table.fails.store(true, Ordering::Relaxed);
     assert_eq!(bench.batch().await, 0);
     assert_eq!((reads(&table), bench.sent().len()), (vec![6, 2, 2, 2], 3));
