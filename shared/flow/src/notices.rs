@@ -111,7 +111,7 @@ impl OncePerWindow {
     }
 
     /// Whether the window of `cause` was open. If it was not, this notice opens it, and is told.
-    async fn is_open(&self, cause: &str, notice: &Notice) -> Result<bool, Transient> {
+    async fn was_open(&self, cause: &str, notice: &Notice) -> Result<bool, Transient> {
         let now = self.clock.now();
         let mut open = self.state.open.lock().await;
         if open.get(cause).is_some_and(|until| *until > now) {
@@ -183,7 +183,7 @@ impl Notifier for OncePerWindow {
             return self.inner.notify(notice).await;
         }
         let cause = cause(notice);
-        if self.is_open(&cause, notice).await? { self.keep(&cause, notice).await } else { Ok(()) }
+        if self.was_open(&cause, notice).await? { self.keep(&cause, notice).await } else { Ok(()) }
     }
 }
 

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use dacs_derms_enrollment_sync::{Flow, LOOKUPS, NAME};
 use flow::Transient;
 use flow::ledger::Ledger;
-use flow::memory::{Fifo, RuntimeClock, Table, World};
-use flow::ports::{Answer, Call, Clock, CommitError, Item, Key, Notifier, Payload, Store, Target, Write};
+use flow::memory::{Distant, Fifo, RuntimeClock, World};
+use flow::ports::{Answer, Call, Clock, Notifier, Payload, Target};
 use flow::sync_ack::SyncRequestAcks;
 use flow::target::{Pacer, TargetClient};
 use flow::to_derms::{Derms, SyncCalls};
@@ -31,6 +31,8 @@ const EACH: u32 = 5;
 const OUTAGE: Duration = Duration::from_secs(600);
 /// Instances of the flow that run at once: the default of the template's parameter.
 const INSTANCES: u32 = 10;
+/// How far away the ledger is: whoever reads and writes is overtaken by others.
+const AWAY: Duration = Duration::from_millis(5);
 /// What a call takes.
 const LATENCY: Duration = Duration::from_millis(50);
 /// Calls a second to either system: the default of the template's parameters.
@@ -107,36 +109,6 @@ fn text(body: &Value, pointer: &str) -> String {
     body.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {body}")).to_owned()
 }
 
-/// The ledger's table, five milliseconds away: whoever reads and writes is overtaken by others.
-struct Distant {
-    table: Table,
-    clock: RuntimeClock,
-}
-
-impl Distant {
-    async fn away(&self) {
-        self.clock.sleep(Duration::from_millis(5)).await;
-    }
-}
-
-#[async_trait]
-impl Store for Distant {
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, Transient> {
-        self.away().await;
-        self.table.get(keys).await
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<(), CommitError> {
-        self.away().await;
-        self.table.commit(writes).await
-    }
-
-    async fn list(&self, partition: &str, after: Option<&str>, limit: u32) -> Result<Vec<Item>, Transient> {
-        self.away().await;
-        self.table.list(partition, after, limit).await
-    }
-}
-
 /// Everything that the instances share.
 struct Stage {
     world: World,
@@ -161,7 +133,8 @@ impl Stage {
     fn flow(&self, owner: &str) -> Flow {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let notifier: Arc<dyn Notifier> = Arc::new(self.world.notices.clone());
-        let ledger = Ledger::new(Arc::new(Distant { table: self.world.table.clone(), clock: self.clock.clone() }));
+        let table = Distant { table: self.world.table.clone(), clock: self.clock.clone(), after: AWAY };
+        let ledger = Ledger::new(Arc::new(table));
         let client = |name: &'static str, target: Arc<dyn Target>| {
             let pacer = Pacer::new(ledger.clone(), name, RATE, owner.to_owned());
             TargetClient::new(name, target, pacer, (clock.clone(), notifier.clone()), Duration::from_secs(20))

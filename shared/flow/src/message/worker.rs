@@ -1,5 +1,6 @@
 //! The worker: brings messages to their target, in order within a group, and tells their source.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -42,18 +43,16 @@ pub async fn work(
 /// at once is read message by message.
 async fn read(kit: &MessageKit, deliveries: &[&Delivery]) -> Items {
     let nudges = deliveries.iter().filter_map(|delivery| Some((Nudge::read(&delivery.body)?, *delivery)));
-    let keys: Vec<Key> = nudges.flat_map(|(nudge, delivery)| keys_of(kit, nudge, delivery)).collect();
-    kit.ledger.read(keys).await.unwrap_or_else(|fault| {
+    let keys = nudges.flat_map(|(nudge, delivery)| keys_of(kit, &nudge, delivery).into_iter().chain(nudge.beside));
+    kit.ledger.read(keys.collect()).await.unwrap_or_else(|fault| {
         tracing::warn!(flow = kit.flow, fault = fault.chain(), "the batch is read message by message");
         Items::default()
     })
 }
 
-fn keys_of(kit: &MessageKit, nudge: Nudge, delivery: &Delivery) -> Vec<Key> {
-    let mut keys = nudge.beside;
-    keys.push(Message::key(kit.flow, &nudge.key));
-    keys.extend(last_key(kit, delivery));
-    keys
+/// What has to be known of a message; what is beside it may as well be read later.
+fn keys_of(kit: &MessageKit, nudge: &Nudge, delivery: &Delivery) -> Vec<Key> {
+    [Message::key(kit.flow, &nudge.key)].into_iter().chain(last_key(kit, delivery)).collect()
 }
 
 /// Where it stands which message of its order was delivered last, if it has an order.
@@ -106,14 +105,9 @@ impl Batch<'_> {
             return Ok(Progress::Done);
         };
         let key = Message::key(kit.flow, &nudge.key);
-        let fresh;
-        let (read, beside) = match read.filter(|read| read.has(&key)) {
-            Some(read) => (read, Some(read)),
-            None => {
-                let keys = std::iter::once(key.clone()).chain(last_key(kit, delivery)).collect();
-                fresh = kit.ledger.read(keys).await?;
-                (&fresh, None)
-            }
+        let read = match read.filter(|read| read.has(&key)) {
+            Some(read) => Cow::Borrowed(read),
+            None => Cow::Owned(kit.ledger.read(keys_of(kit, &nudge, delivery)).await?),
         };
         let Some(message) = read.get::<Message>(&key)? else {
             tell(kit, Audience::Technical, "a message that the ledger does not know", &nudge.key).await?;
@@ -124,7 +118,7 @@ impl Batch<'_> {
             return Ok(Progress::Done);
         };
         let mut work = Work::new(kit, self.calls, self.invocation, message);
-        (work.last, work.beside) = (last, beside);
+        (work.last, work.beside) = (last, Some(&*read));
         if work.message.position.is_none() {
             work.message.position.clone_from(&delivery.sequence);
         }
